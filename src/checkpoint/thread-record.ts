@@ -1,0 +1,43 @@
+/**
+ * What is known of a thread beside its checkpoints. Stored as one small JSON document, committed
+ * with what it describes; it never changes the sequence of checkpoints.
+ */
+export interface ThreadRecord {
+  /** Raised by each cancel and each superseding start: commits of an older epoch are refused. */
+  readonly epoch: number;
+  /** The run under way, or the last one; null before the first. */
+  readonly run: RunRecord | null;
+  /** Signals that nobody has asked for yet, oldest first. */
+  readonly signals: readonly StoredSignal[];
+  /** Set while the thread is cancelled; a new turn or `continue` clears it. */
+  readonly cancelled: { readonly reason: string; readonly at: string } | null;
+  /** The questions that `supersede: true` dropped unanswered, newest last. */
+  readonly superseded: readonly { readonly interruptIds: readonly string[]; readonly at: string }[];
+}
+
+/** One run: from an input until the thread is done. Resumes and crashes do not start a new one. */
+export interface RunRecord {
+  readonly id: string;
+  /** The step of the checkpoint that holds the run's input; steps of the run are counted from it. */
+  readonly inputStep: number;
+  readonly startedAt: string;
+  /** The limit of supersteps the run was started with. */
+  readonly maxSteps: number;
+}
+
+/** A signal in the inbox of a thread. */
+export interface StoredSignal {
+  readonly id: string;
+  readonly name: string;
+  readonly payload: unknown;
+  readonly at: string;
+}
+
+/** The record of a thread that has none yet. */
+export const EMPTY_RECORD: ThreadRecord = {
+  epoch: 0,
+  run: null,
+  signals: [],
+  cancelled: null,
+  superseded: [],
+};

@@ -1,0 +1,2 @@
+export { ERROR_CODES, PerdureError, isPerdureError } from "./perdure-error.ts";
+export type { ErrorCode, PerdureErrorOptions } from "./perdure-error.ts";
