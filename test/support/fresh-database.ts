@@ -1,0 +1,34 @@
+import { randomUUID } from "node:crypto";
+import { Client } from "pg";
+import { describe, inject } from "vitest";
+
+/** An empty Postgres database for one test or one file. */
+export interface FreshDatabase {
+  readonly url: string;
+  /** Ends the connections that are still open and removes the database. */
+  drop(): Promise<void>;
+}
+
+/** `describe` for what needs Postgres: skipped, and counted as such, where no server could be started. */
+export const describeWithPostgres = describe.skipIf(inject("postgresUrl") === "");
+
+/** Creates a database with a random name on the Postgres server of this test run. */
+export async function freshDatabase(): Promise<FreshDatabase> {
+  const server = inject("postgresUrl");
+  if (server === "") throw new Error("No Postgres in this test run: put the test under describeWithPostgres.");
+  const name = `test_${randomUUID().replaceAll("-", "")}`;
+  await query(server, `CREATE DATABASE ${name}`);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return { url: url.href, drop: () => query(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+}
+
+async function query(url: string, sql: string): Promise<void> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
