@@ -1,1 +1,13 @@
-export {};
+export { openCheckpointer } from "./open-checkpointer.ts";
+export { COMMIT_KEY, Checkpointer } from "./checkpointer.ts";
+export type {
+  AnswerCommit,
+  AnswerOutcome,
+  AnswerToCommit,
+  CommitGuard,
+  LockOptions,
+  RecordedAnswer,
+  ThreadLock,
+} from "./checkpointer.ts";
+export { EMPTY_RECORD } from "./thread-record.ts";
+export type { RunRecord, StoredSignal, ThreadRecord } from "./thread-record.ts";

@@ -1,0 +1,62 @@
+import type { RunnableConfig } from "@langchain/core/runnables";
+import { PerdureError } from "../errors/index.ts";
+import { COMMIT_KEY } from "./checkpointer.ts";
+import type { CommitGuard } from "./checkpointer.ts";
+
+/** Where a `put` or `putWrites` goes, read off its config. */
+export interface CommitPlace {
+  readonly threadId: string;
+  readonly checkpointNs: string;
+  /** For `put` the parent of the new checkpoint, for `putWrites` the checkpoint they belong to. */
+  readonly checkpointId: string | undefined;
+  readonly guard: CommitGuard | undefined;
+}
+
+/** What a guard is compared with: the thread as it is at the moment of the commit. */
+export interface FoundAtCommit {
+  /** The newest checkpoint of the namespace. */
+  readonly head: string | undefined;
+  readonly epoch: number;
+}
+
+/** Reads the place and the guard of a commit. */
+export function commitPlace(config: RunnableConfig, method: "put" | "putWrites"): CommitPlace {
+  const configurable: Record<string, unknown> = config.configurable ?? {};
+  const threadId = configurable["thread_id"];
+  const checkpointId = configurable["checkpoint_id"] as string | undefined;
+  if (typeof threadId !== "string" || threadId === "") throw missingKey(method, "thread_id", threadId);
+  if (method === "putWrites" && !checkpointId) throw missingKey(method, "checkpoint_id", checkpointId);
+  return {
+    threadId,
+    checkpointNs: (configurable["checkpoint_ns"] as string | undefined) ?? "",
+    checkpointId,
+    guard: configurable[COMMIT_KEY] as CommitGuard | undefined,
+  };
+}
+
+/** Throws `CHECKPOINT_CONFLICT` when a guarded commit does not find what it must find. */
+export function assertGuard(place: CommitPlace, method: "put" | "putWrites", found: FoundAtCommit): void {
+  const { guard, threadId, checkpointNs, checkpointId } = place;
+  if (guard === undefined) return;
+  if (guard.epoch !== found.epoch) {
+    throw new PerdureError(
+      "CHECKPOINT_CONFLICT",
+      `a commit to thread "${threadId}" was made in epoch ${guard.epoch}, but the thread is in epoch ${found.epoch}.`,
+      { hint: "Somebody cancelled or superseded this run; nothing was stored. Inspect the thread and continue from there." },
+    );
+  }
+  if (method === "put" && guard.onHead && (checkpointId || undefined) !== found.head) {
+    const where = checkpointNs === "" ? `thread "${threadId}"` : `namespace "${checkpointNs}" of thread "${threadId}"`;
+    throw new PerdureError(
+      "CHECKPOINT_CONFLICT",
+      `a checkpoint on top of ${checkpointId || "nothing"} was put to ${where}, whose newest one is ${found.head ?? "none"}.`,
+      { hint: "Somebody else advanced the thread; nothing was stored. Inspect the thread and continue from there." },
+    );
+  }
+}
+
+function missingKey(method: string, key: string, value: unknown): PerdureError {
+  return new PerdureError("OPTIONS_INVALID", `${method} needs \`configurable.${key}\`, got ${JSON.stringify(value)}.`, {
+    hint: `Pass a config such as { configurable: { thread_id: "case-42" } } to the graph.`,
+  });
+}
