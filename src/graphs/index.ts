@@ -1,1 +1,2 @@
-export {};
+export { cappedEdge } from "./capped-edge.ts";
+export type { CappedEdgeOptions, CappedRoute } from "./capped-edge.ts";
