@@ -10,6 +10,7 @@ export interface FreshDatabase {
 }
 
 /** `describe` for what needs Postgres: skipped, and counted as such, where no server could be started. */
+// oxlint-disable-next-line vitest/valid-describe-callback -- a condition, not a suite
 export const describeWithPostgres = describe.skipIf(inject("postgresUrl") === "");
 
 /** Creates a database with a random name on the Postgres server of this test run. */

@@ -1,0 +1,67 @@
+import { defineConfig } from "oxlint";
+
+/**
+ * The rooms of src, lowest first, and the rooms that each may import. A room imports another one's index.ts and
+ * nothing else of it; inside a room, files import files. A new folder of src gets a row here.
+ */
+const mayImport: Record<string, readonly string[]> = {
+  errors: [],
+  nodes: ["errors"],
+  graphs: ["errors", "nodes"],
+  checkpoint: ["errors", "nodes"],
+  runner: ["errors", "nodes", "graphs", "checkpoint"],
+  executor: ["errors", "nodes", "graphs", "checkpoint", "runner"],
+  "temporal-bridge": ["errors", "nodes", "graphs", "checkpoint", "runner", "executor"],
+  telemetry: ["errors", "nodes", "graphs", "checkpoint", "runner", "executor"],
+  cli: ["errors", "nodes", "graphs", "checkpoint", "runner", "executor", "temporal-bridge"],
+  server: ["errors", "nodes", "graphs", "checkpoint", "runner", "executor", "temporal-bridge"],
+};
+
+export default defineConfig({
+  plugins: ["typescript", "unicorn", "oxc", "import", "promise", "vitest"],
+  jsPlugins: ["./scripts/lint-habits.mjs"],
+  categories: { correctness: "error" },
+  options: { typeAware: true, denyWarnings: true, reportUnusedDisableDirectives: "error" },
+  env: { builtin: true, node: true },
+  ignorePatterns: ["dist", "coverage"],
+  rules: {
+    "import/no-default-export": "error",
+    "import/no-cycle": "error",
+    "habits/no-export-all": "error",
+    "habits/no-enum": "error",
+    "typescript/no-explicit-any": "error",
+    "typescript/no-floating-promises": "error",
+    "typescript/no-misused-promises": "error",
+    "typescript/consistent-type-imports": "error",
+    // It objects to `String(error)` once an `unknown` was narrowed a little.
+    "typescript/no-base-to-string": "off",
+    "typescript/switch-exhaustiveness-check": "error",
+    "unicorn/prefer-node-protocol": "error",
+    "no-var": "error",
+    "prefer-const": "error",
+    eqeqeq: ["error", "always", { null: "ignore" }],
+    "vitest/no-focused-tests": "error",
+    // Assertions also stand in helpers, in properties of fast-check and in types.
+    "vitest/expect-expect": "off",
+  },
+  overrides: [
+    {
+      files: ["src/**/*.ts"],
+      rules: { "no-console": "error", "habits/import-directions": ["error", mayImport] },
+    },
+    { files: ["src/**/index.ts"], rules: { "habits/index-is-a-list": "error" } },
+    {
+      files: ["examples/**/*.ts", "bench/**/*.ts"],
+      rules: {
+        "no-restricted-imports": [
+          "error",
+          { patterns: [{ regex: "(^|/)src/", message: "Import the package by its name, as its users do." }] },
+        ],
+      },
+    },
+    // `expectTypeOf(object.method)` calls nothing.
+    { files: ["test/types/*.test-d.ts"], rules: { "typescript/unbound-method": "off" } },
+    // Tools that want their configuration as a default export.
+    { files: ["*.config.ts", "scripts/lint-habits.mjs"], rules: { "import/no-default-export": "off" } },
+  ],
+});
