@@ -1,0 +1,106 @@
+import { Command } from "@langchain/langgraph";
+import type { LangGraphRunnableConfig } from "@langchain/langgraph";
+import { z } from "zod";
+import type { ActionToApprove } from "./approval-question.ts";
+import type { DecisionRecord } from "./decisions.ts";
+import { nodeTraits } from "./effect.ts";
+import type { TraitOptions } from "./effect.ts";
+import { parseOptions } from "./parse-options.ts";
+import { requestApproval } from "./request-approval.ts";
+import type { Approval, OnExpiry } from "./request-approval.ts";
+
+/** What an {@link approval} node asks, and where it goes on. */
+export interface ApprovalOptions<State, Node extends string, Update> {
+  /** What to decide about; an empty list goes on as approved, without asking. */
+  readonly actions:
+    | readonly ActionToApprove[]
+    | ((state: State, config: LangGraphRunnableConfig) => readonly ActionToApprove[] | Promise<readonly ActionToApprove[]>);
+  /** Who should decide. @default anybody */
+  readonly assignee?: string;
+  /** A remark for them. */
+  readonly comment?: string;
+  /** How long they have, from when they are first asked. @default for ever */
+  readonly expiresInMs?: number;
+  /** What happens when nobody decides in time. @default "reject" */
+  readonly onExpiry?: OnExpiry<Node>;
+  /** Where to go on when every action was approved or edited. @default along the node's edges */
+  readonly onApprove?: Node;
+  /** Where to go on when any was rejected; goes with `onApprove`. @default along the node's edges */
+  readonly onReject?: Node;
+  /** What else to write to the state, such as edited arguments. */
+  readonly update?: (approval: Approval<Node>, state: State) => Update | Promise<Update>;
+  /** The channel that keeps the decisions ({@link decisionsChannel}). @default "decisions" */
+  readonly decisionsKey?: string;
+}
+
+/** What an approval node writes: its decisions and what `update` adds. */
+export type ApprovalUpdate<Update> = Update & { decisions: readonly DecisionRecord[] };
+
+/** A node that asks, with the options it is to be added with. */
+export interface ApprovalNode<State, Node extends string, Update> {
+  (state: State, config: LangGraphRunnableConfig): Promise<ApprovalUpdate<Update> | Command<unknown, ApprovalUpdate<Update>, Node>>;
+  /** For `addNode`: where it can go, and that it asks. */
+  readonly options: TraitOptions & { ends?: Node[] };
+}
+
+const Options = z
+  .object({
+    onApprove: z.string().min(1).optional(),
+    onReject: z.string().min(1).optional(),
+    decisionsKey: z.string().min(1).default("decisions"),
+  })
+  .refine(({ onApprove, onReject }) => (onApprove === undefined) === (onReject === undefined), {
+    message: "onApprove and onReject go together",
+  });
+
+/**
+ * A node that asks a person ({@link requestApproval}), keeps the decision in the state, and goes on by it:
+ * `graph.addNode("ask", ask, ask.options)`. A node that has `onApprove` and `onReject` needs no edges out of it.
+ * @throws PerdureError `OPTIONS_INVALID`
+ *
+ * @example
+ * const ask = approval({
+ *   actions: (state: typeof State.State) => [{ name: "refund", args: { amount: state.amount } }],
+ *   onApprove: "refund",
+ *   onReject: "explain",
+ * });
+ */
+export function approval<State, const Node extends string = never, Update extends object = object>(
+  options: ApprovalOptions<State, Node, Update>,
+): ApprovalNode<State, Node, Update> {
+  const { decisionsKey } = parseOptions("approval", Options, options);
+  const { actions, onApprove, onReject, update } = options;
+  const ends = [...new Set([onApprove, onReject, expiryNode(options.onExpiry)].filter((node) => node !== undefined))];
+
+  const node = async (state: State, config: LangGraphRunnableConfig) => {
+    const asked = typeof actions === "function" ? await actions(state, config) : actions;
+    const result: Approval<Node> =
+      asked.length === 0 ? { decisions: [], records: [], expired: false } : await requestApproval<Node>(request(options, asked));
+    const written = { ...(await update?.(result, state)), [decisionsKey]: result.records } as unknown as ApprovalUpdate<Update>;
+    const rejected = result.decisions.some(({ type }) => type === "reject");
+    const goto = result.goto ?? (rejected ? onReject : onApprove);
+    return goto === undefined ? written : new Command<unknown, ApprovalUpdate<Update>, Node>({ update: written, goto });
+  };
+  return Object.assign(node, {
+    options: { ...nodeTraits({ approval: true }), ...(ends.length === 0 ? {} : { ends }) },
+  });
+}
+
+function request<State, Node extends string, Update>(
+  options: ApprovalOptions<State, Node, Update>,
+  actions: readonly ActionToApprove[],
+) {
+  const { assignee, comment, expiresInMs, onExpiry } = options;
+  return {
+    actions,
+    ...(assignee === undefined ? {} : { assignee }),
+    ...(comment === undefined ? {} : { comment }),
+    ...(expiresInMs === undefined ? {} : { expiresInMs }),
+    ...(onExpiry === undefined ? {} : { onExpiry }),
+  };
+}
+
+function expiryNode<Node extends string>(onExpiry: OnExpiry<Node> | undefined): Node | undefined {
+  if (onExpiry === undefined || onExpiry === "reject") return undefined;
+  return typeof onExpiry === "string" ? (onExpiry as Node) : expiryNode((onExpiry as { onExpiry?: OnExpiry<Node> }).onExpiry);
+}

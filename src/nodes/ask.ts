@@ -1,0 +1,39 @@
+import { interrupt } from "@langchain/langgraph";
+import type { AnswerSchema } from "./answer.ts";
+import { recordedOnce } from "./once.ts";
+import { isDueAnswer } from "./question.ts";
+import type { DueAnswer } from "./question.ts";
+import { currentConfig, scratchpadOf } from "./running-task.ts";
+
+/** What reading an answer gives: what it means, or what is wrong with it. */
+export type Reading<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
+
+/** What an asked question ends with. */
+export type Outcome<T> = { readonly due: false; readonly value: T } | { readonly due: true; readonly answer: DueAnswer };
+
+/**
+ * Asks, and asks again with `problem` in the question for as long as the answer can't be read. A runner
+ * refuses such an answer before it is stored; plain LangGraph stores it, and without this the thread
+ * would fail on it for ever.
+ */
+export function ask<T>(question: object, schema: AnswerSchema | undefined, read: (answer: unknown) => Reading<T>): Outcome<T> {
+  const options = schema === undefined ? {} : { responseSchema: schema };
+  let asked = question;
+  for (;;) {
+    const answer: unknown = interrupt(asked, options);
+    if (isDueAnswer(answer) && "dueAt" in question) return { due: true, answer };
+    const reading = read(answer);
+    if (reading.ok) return { due: false, value: reading.value };
+    asked = { ...question, problem: reading.problem };
+  }
+}
+
+/**
+ * When the node's next question is due, as an ISO date: counted from the first time it is asked, however often the
+ * node runs again.
+ */
+export async function dueIn(caller: string, expiresInMs: number): Promise<string> {
+  const config = currentConfig(caller);
+  const question = (scratchpadOf(config)?.interruptCounter ?? -1) + 1;
+  return recordedOnce(config, `due(${question})`, `due ${question}`, () => new Date(Date.now() + expiresInMs).toISOString());
+}

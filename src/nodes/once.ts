@@ -1,0 +1,126 @@
+import type { LangGraphRunnableConfig } from "@langchain/langgraph";
+import { isGraphBubbleUp } from "@langchain/langgraph";
+import { z } from "zod";
+import { PerdureError } from "../errors/index.ts";
+import { originalScratchpad } from "./attempt.ts";
+import { idempotencyKey } from "./idempotency-key.ts";
+import { parseOptions } from "./parse-options.ts";
+import { callTask, checkpointerOf, currentConfig, scratchpadOf, storeReturn, taskIdentity } from "./running-task.ts";
+import type { Scratchpad } from "./running-task.ts";
+import { asStored } from "./stored-form.ts";
+
+/** What {@link once} hands to the work it runs. */
+export interface OnceContext {
+  /**
+   * The same each time this work is done: after a crash between the effect and its record it is done again,
+   * with this very key. 64 hexadecimal digits.
+   */
+  readonly idempotencyKey: string;
+  /** Aborts when the run is cancelled or the node's time is over. */
+  readonly signal: AbortSignal;
+}
+
+/** What is stored of one try: LangGraph's record of a task that returned this. */
+type OnceRecord = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: string };
+
+/** Work under way or done, by task and key, so that asking for it twice at the same time starts it once. */
+const started = new WeakMap<Scratchpad, Map<string, Promise<unknown>>>();
+
+const Key = z
+  .string()
+  .min(1)
+  .max(200)
+  .refine((key) => key.isWellFormed(), "must be well-formed text");
+const NEVER = new AbortController().signal;
+
+/**
+ * Runs `fn` at most once in the running task and returns its result, also when the node runs again: after
+ * an interrupt, in a retry, after a crash, in another process (H5). The result is stored before `once`
+ * returns. The key belongs to the task: the same key again gives the first result, whatever `fn` is.
+ *
+ * - A `fn` that throws has no result: the error goes through, and the next attempt runs it again.
+ * - A crash between the effect and its record repeats the effect; hand `idempotencyKey` on to make that harmless.
+ * - The result comes back as the checkpointer stores it, the first time too: a Date as a string, an `undefined` field not at all.
+ * - `fn` can't ask: an interrupt inside it is refused. Ask first, then do.
+ * - Calls with different keys may run in parallel, and `once` may stand inside `once`.
+ *
+ * Stands on LangGraph's `task`, so the streams of LangGraph show it as a task named `once(<key>)`. Without a
+ * checkpointer the result is kept for as long as the run lasts.
+ *
+ * @throws PerdureError `OUTSIDE_GRAPH`, `OPTIONS_INVALID` (key), `VALUE_UNSERIALIZABLE` (result), `ONCE_INTERRUPTED`
+ *
+ * @example
+ * const receipt = await once("charge", ({ idempotencyKey }) => payments.charge(order, { idempotencyKey }));
+ */
+export async function once<T>(key: string, fn: (context: OnceContext) => T | Promise<T>): Promise<T> {
+  parseOptions("once", z.object({ key: Key, fn: z.function() }), { key, fn });
+  const config = currentConfig("once");
+  return recordedOnce(config, `once(${encodeURIComponent(key)})`, key, fn);
+}
+
+/** {@link once} under any name for the task; for what this library itself must know again. */
+export async function recordedOnce<T>(
+  config: LangGraphRunnableConfig,
+  taskName: string,
+  key: string,
+  fn: (context: OnceContext) => T | Promise<T>,
+): Promise<T> {
+  const scratchpad = originalScratchpad(scratchpadOf(config) as Scratchpad);
+  let calls = started.get(scratchpad);
+  if (calls === undefined) started.set(scratchpad, (calls = new Map()));
+  const running = calls.get(taskName);
+  if (running !== undefined) return running as Promise<T>;
+  const work = firstResult(config, scratchpad, taskName, key, fn);
+  calls.set(taskName, work);
+  work.catch(() => calls.delete(taskName));
+  return work;
+}
+
+/**
+ * Failed tries are recorded too, each under its own number: a LangGraph task that fails takes the whole
+ * superstep with it, even where the node catches its error, so the task must return.
+ */
+async function firstResult<T>(
+  config: LangGraphRunnableConfig,
+  scratchpad: Scratchpad,
+  taskName: string,
+  key: string,
+  fn: (context: OnceContext) => T | Promise<T>,
+): Promise<T> {
+  const { threadId, taskId } = taskIdentity(config);
+  const context: OnceContext = {
+    idempotencyKey: idempotencyKey(threadId, taskId, "once", taskName),
+    signal: config.signal ?? NEVER,
+  };
+  for (let index = 0; ; index += 1) {
+    let failure: { readonly error: unknown } | undefined;
+    const record = await callTask(scratchpad, taskName, index, async (): Promise<OnceRecord> => {
+      let result: OnceRecord;
+      try {
+        context.signal.throwIfAborted();
+        result = { ok: true, value: await asStored(await fn(context), checkpointerOf(config), `The result of once "${key}"`) };
+      } catch (error) {
+        failure = { error };
+        result = { ok: false, error: String(error) };
+      }
+      await storeReturn("once", result);
+      return result;
+    });
+    if (failure !== undefined) throw refuseInterrupt(failure.error, key);
+    context.signal.throwIfAborted(); // what was cancelled while it was stored may not be stored
+    if (record === undefined) {
+      throw new PerdureError("GRAPH_UNSUPPORTED", `LangGraph did not run once "${key}".`, {
+        hint: 'Name the nodes in interruptBefore and interruptAfter instead of "*": they stop at what a node calls, too.',
+      });
+    }
+    if (record.ok) return record.value as T;
+  }
+}
+
+function refuseInterrupt(error: unknown, key: string): unknown {
+  if (!isGraphBubbleUp(error)) return error;
+  return new PerdureError("ONCE_INTERRUPTED", `once "${key}" stopped to ask or to leave the node.`, {
+    hint: "Ask, wait and route in the node itself; keep only the effect inside of once.",
+    cause: error,
+  });
+}

@@ -1,0 +1,117 @@
+/**
+ * The one file of this folder that knows what LangGraph keeps in a running task's config. Everything
+ * else here reads it through these functions, so a LangGraph that renames a key is a change of this file.
+ */
+import { task } from "@langchain/langgraph";
+import type { LangGraphRunnableConfig } from "@langchain/langgraph";
+import { AsyncLocalStorageProviderSingleton } from "@langchain/core/singletons";
+import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
+import { PerdureError } from "../errors/index.ts";
+
+/** LangGraph's notes on a running task: how many questions, calls and subgraphs it has met so far. */
+export interface Scratchpad {
+  interruptCounter: number;
+  callCounter: number;
+  subgraphCounter: number;
+}
+
+/** Which task is running: the same after a retry, a crash and a resume. */
+export interface TaskIdentity {
+  /** Absent when the graph has no checkpointer. */
+  readonly threadId: string | undefined;
+  /** Made by LangGraph of the checkpoint the task started from, its node and its place. */
+  readonly taskId: string;
+}
+
+/**
+ * The config of the running node, as `interrupt` finds it.
+ * @throws PerdureError `OUTSIDE_GRAPH` when no node is running; `caller` stands in the message
+ */
+export function currentConfig(caller: string): LangGraphRunnableConfig {
+  const config: LangGraphRunnableConfig | undefined = AsyncLocalStorageProviderSingleton.getRunnableConfig();
+  if (config === undefined || scratchpadOf(config) === undefined) {
+    throw new PerdureError("OUTSIDE_GRAPH", `${caller} was called where no node of a graph is running.`, {
+      hint: "Call it inside a node or a tool, before that returns.",
+    });
+  }
+  return config;
+}
+
+/** Runs `fn` with `config` as the one that `interrupt`, `once` and LangChain's runnables find. */
+export function runWithConfig<T>(config: LangGraphRunnableConfig, fn: () => T): T {
+  return AsyncLocalStorageProviderSingleton.runWithConfig(config, fn);
+}
+
+/** The running task, read off its config. */
+export function taskIdentity(config: LangGraphRunnableConfig): TaskIdentity {
+  const configurable: Record<string, unknown> = config.configurable ?? {};
+  const threadId = config.executionInfo?.threadId ?? configurable["thread_id"];
+  const taskId = config.executionInfo?.taskId ?? configurable["__pregel_task_id"];
+  return { threadId: threadId === undefined ? undefined : String(threadId), taskId: String(taskId ?? "") };
+}
+
+/** The task's scratchpad; undefined outside of a graph. */
+export function scratchpadOf(config: LangGraphRunnableConfig): Scratchpad | undefined {
+  const configurable: Record<string, unknown> = config.configurable ?? {};
+  return configurable["__pregel_scratchpad"] as Scratchpad | undefined;
+}
+
+/** A copy of the config with another scratchpad in it. */
+export function withScratchpad(config: LangGraphRunnableConfig, scratchpad: Scratchpad): LangGraphRunnableConfig {
+  return { ...config, configurable: { ...config.configurable, __pregel_scratchpad: scratchpad } };
+}
+
+/** Where the task's graph stores its checkpoints; undefined without a checkpointer. */
+export function checkpointerOf(config: LangGraphRunnableConfig): BaseCheckpointSaver | undefined {
+  const configurable: Record<string, unknown> = config.configurable ?? {};
+  return configurable["__pregel_checkpointer"] as BaseCheckpointSaver | undefined;
+}
+
+/** A channel of the state as it was when the superstep began; undefined for one that is not there or empty. */
+export function readChannel(config: LangGraphRunnableConfig, channel: string): unknown {
+  const configurable: Record<string, unknown> = config.configurable ?? {};
+  const read = configurable["__pregel_read"];
+  if (typeof read !== "function") return undefined;
+  const values: unknown = (read as (select: string[]) => unknown)([channel]);
+  return typeof values === "object" && values !== null ? (values as Record<string, unknown>)[channel] : undefined;
+}
+
+/**
+ * Calls `fn` as a LangGraph task of the running one. LangGraph knows a call by its name and by how many
+ * calls came before it; here that count is always `index`, so a call keeps its record however the
+ * code around it runs. `scratchpad` must be the one LangGraph made.
+ */
+export async function callTask<T>(
+  scratchpad: Scratchpad,
+  name: string,
+  index: number,
+  fn: () => Promise<T>,
+): Promise<T | undefined> {
+  const call = task(name, fn);
+  const calls = scratchpad.callCounter;
+  let result: Promise<T | undefined>;
+  scratchpad.callCounter = index;
+  try {
+    result = call() as Promise<Awaited<T>>; // reads the counter before it first waits
+  } finally {
+    scratchpad.callCounter = calls;
+  }
+  return result;
+}
+
+/**
+ * Stores what a LangGraph task returned, and waits until it is stored. LangGraph stores the same again
+ * by itself, but lets the caller go on before that is done. Called inside of the task.
+ */
+export async function storeReturn(caller: string, value: unknown): Promise<void> {
+  const config = currentConfig(caller);
+  const checkpointer = checkpointerOf(config);
+  const info = config.executionInfo;
+  if (checkpointer === undefined || info?.threadId === undefined) return;
+  const graphNamespace = info.checkpointNs.split("|").slice(0, -1).join("|");
+  await checkpointer.putWrites(
+    { configurable: { ...config.configurable, checkpoint_ns: graphNamespace, checkpoint_id: info.checkpointId } },
+    [["__return__", value]],
+    info.taskId,
+  );
+}

@@ -1,0 +1,35 @@
+import { z } from "zod";
+import { ask, dueIn } from "./ask.ts";
+import { parseOptions } from "./parse-options.ts";
+import type { TimerQuestion } from "./question.ts";
+import { currentConfig } from "./running-task.ts";
+
+/** The farthest a Date can lie. */
+const MAX_DATE_MS = 8.64e15;
+
+/**
+ * Waits for `ms` milliseconds, 0 or more, without a process: the thread stops at an interrupt of kind
+ * `timer` and goes on when a runner finds it due. The time runs from the first call, however often the
+ * node runs again.
+ * @throws PerdureError `OPTIONS_INVALID`, `OUTSIDE_GRAPH`
+ */
+export async function sleep(ms: number): Promise<void> {
+  parseOptions("sleep", z.object({ ms: z.number().min(0).max(MAX_DATE_MS / 2) }), { ms });
+  wait(await dueIn("sleep", ms));
+}
+
+/**
+ * Waits until a point in time, without a process. A date that is past is due at once, but is asked for
+ * all the same, so that the node's questions keep their order when it runs again later.
+ * @throws PerdureError `OPTIONS_INVALID`, `OUTSIDE_GRAPH`
+ */
+export async function sleepUntil(date: Date): Promise<void> {
+  parseOptions("sleepUntil", z.object({ date: z.date() }), { date });
+  currentConfig("sleepUntil");
+  wait(date.toISOString());
+}
+
+function wait(dueAt: string): void {
+  const question: TimerQuestion = { kind: "timer", dueAt };
+  ask(question, undefined, () => ({ ok: true, value: undefined }));
+}
