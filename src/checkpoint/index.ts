@@ -1,4 +1,6 @@
 export { openCheckpointer } from "./open-checkpointer.ts";
+export type { OpenPglite, OpenPool } from "./open-checkpointer.ts";
+export type { OpenCheckpointerOptions } from "./open-options.ts";
 export { COMMIT_KEY, Checkpointer } from "./checkpointer.ts";
 export type {
   AnswerCommit,

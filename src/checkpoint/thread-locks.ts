@@ -1,15 +1,13 @@
-import { PerdureError } from "../errors/index.ts";
 import type { LockOptions, ThreadLock } from "./checkpointer.ts";
 
 /** One lock of this process; see {@link ThreadLocks}. */
 export interface HeldLock extends ThreadLock {
-  /** Frees the lock at once. */
-  release(): Promise<void>;
   /** Tells the holder that the right is gone; it still has to release. */
   lose(reason: unknown): void;
 }
 
 interface Waiter {
+  readonly owner: ThreadLocks;
   readonly mode: LockOptions["mode"];
   readonly start: (lock: HeldLock) => void;
   readonly fail: (reason: unknown) => void;
@@ -21,13 +19,22 @@ interface Queue {
   readonly waiting: Waiter[];
 }
 
+/** The threads of one store, shared by all checkpointers that this process has open on it. */
+export type ThreadQueues = Map<string, Queue>;
+
 /**
  * The right to drive a thread, within this process. Fair: whoever comes first gets it first, so a
  * shared request behind a waiting exclusive one waits too.
  */
 export class ThreadLocks {
-  readonly #queues = new Map<string, Queue>();
-  #closedBecause: unknown;
+  readonly #queues: ThreadQueues;
+  readonly #held = new Map<HeldLock, () => void>();
+  #closed: { readonly reason: unknown } | undefined;
+
+  /** @param queues The queues to stand in; its own when no other checkpointer is open on the same store. */
+  constructor(queues: ThreadQueues = new Map()) {
+    this.#queues = queues;
+  }
 
   /**
    * Takes the lock of a thread.
@@ -35,8 +42,8 @@ export class ThreadLocks {
    */
   lock(threadId: string, options: LockOptions): Promise<HeldLock | undefined> {
     const { mode, wait, signal } = options;
-    if (this.#closedBecause !== undefined) return Promise.reject(this.#closedBecause);
-    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.#closed !== undefined) return Promise.reject(this.#closed.reason as Error);
+    if (signal?.aborted) return Promise.reject(signal.reason as Error);
     const queue = this.#queue(threadId);
     if (queue.waiting.length === 0 && isFree(queue, mode)) return Promise.resolve(this.#take(threadId, queue, mode));
     if (!wait) return Promise.resolve(undefined);
@@ -44,9 +51,10 @@ export class ThreadLocks {
       const stop = (): void => {
         queue.waiting.splice(queue.waiting.indexOf(waiter), 1);
         waiter.fail(signal?.reason);
-        this.#serve(threadId, queue);
+        serve(this.#queues, threadId, queue);
       };
       const waiter: Waiter = {
+        owner: this,
         mode,
         start: (lock) => {
           signal?.removeEventListener("abort", stop);
@@ -64,15 +72,22 @@ export class ThreadLocks {
 
   /** Tells every holder that its right is gone, such as by a dropped connection. */
   loseAll(reason: unknown): void {
-    for (const queue of this.#queues.values()) for (const lock of queue.held) lock.lose(reason);
+    for (const lock of this.#held.keys()) lock.lose(reason);
   }
 
-  /** Ends it: holders lose their right, those who wait fail, and nobody gets a lock any more. */
-  close(reason: PerdureError): void {
-    this.#closedBecause = reason;
+  /** Ends it: holders lose their right, those who wait fail, and nobody gets a lock from it any more. */
+  close(reason: unknown): void {
+    this.#closed = { reason };
     this.loseAll(reason);
-    for (const queue of this.#queues.values()) for (const waiter of queue.waiting.splice(0)) waiter.fail(reason);
-    this.#queues.clear();
+    for (const [threadId, queue] of this.#queues) {
+      const mine = queue.waiting.filter((waiter) => waiter.owner === this);
+      for (const waiter of mine) {
+        queue.waiting.splice(queue.waiting.indexOf(waiter), 1);
+        waiter.fail(reason);
+      }
+      if (mine.length > 0) serve(this.#queues, threadId, queue);
+    }
+    for (const free of [...this.#held.values()]) free();
   }
 
   #queue(threadId: string): Queue {
@@ -82,25 +97,29 @@ export class ThreadLocks {
   }
 
   #take(threadId: string, queue: Queue, mode: LockOptions["mode"]): HeldLock {
-    const lock = heldLock(() => {
-      if (!queue.held.delete(lock)) return;
-      if (queue.held.size === 0) queue.exclusive = false;
-      this.#serve(threadId, queue);
-    });
+    const free = (): void => {
+      if (!this.#held.delete(lock)) return;
+      queue.held.delete(lock);
+      serve(this.#queues, threadId, queue);
+    };
+    const lock = heldLock(free);
+    this.#held.set(lock, free);
     queue.held.add(lock);
     queue.exclusive = mode === "exclusive";
     return lock;
   }
 
-  #serve(threadId: string, queue: Queue): void {
-    while (queue.waiting[0] !== undefined && isFree(queue, queue.waiting[0].mode)) {
-      const waiter = queue.waiting.shift() as Waiter;
-      waiter.start(this.#take(threadId, queue, waiter.mode));
-    }
-    if (queue.held.size === 0 && queue.waiting.length === 0 && this.#queues.get(threadId) === queue) {
-      this.#queues.delete(threadId);
-    }
+  /** Gives the lock to the next in line; called for each waiter by {@link serve}. */
+  static grant(waiter: Waiter, threadId: string, queue: Queue): void {
+    waiter.start(waiter.owner.#take(threadId, queue, waiter.mode));
   }
+}
+
+function serve(queues: ThreadQueues, threadId: string, queue: Queue): void {
+  while (queue.waiting[0] !== undefined && isFree(queue, queue.waiting[0].mode)) {
+    ThreadLocks.grant(queue.waiting.shift() as Waiter, threadId, queue);
+  }
+  if (queue.held.size === 0 && queue.waiting.length === 0 && queues.get(threadId) === queue) queues.delete(threadId);
 }
 
 function isFree(queue: Queue, mode: LockOptions["mode"]): boolean {

@@ -1,0 +1,77 @@
+import { z } from "zod";
+import { PerdureError } from "../errors/index.ts";
+
+/** How to open a checkpointer; what does not apply to the kind that is opened is ignored. */
+export interface OpenCheckpointerOptions {
+  /**
+   * The schema of the tables, made if it is missing. For Postgres and PGlite.
+   * @default "public"
+   */
+  readonly schema?: string | undefined;
+  /**
+   * Create and migrate the tables. With `false` nothing is changed, and missing tables are an error.
+   * For Postgres and PGlite.
+   * @default true
+   */
+  readonly setup?: boolean | undefined;
+  /**
+   * Connections at most; one more holds the locks of threads. For postgres:// URLs.
+   * @default 10
+   */
+  readonly poolSize?: number | undefined;
+  /**
+   * How long to wait for a connection. For postgres:// URLs.
+   * @default 10_000
+   */
+  readonly connectTimeoutMs?: number | undefined;
+  /**
+   * After how long the server ends a statement. For postgres:// URLs.
+   * @default the server's own setting
+   */
+  readonly statementTimeoutMs?: number | undefined;
+  /**
+   * TLS, as node's `tls.connect` takes it, or `true` for its defaults. `sslmode` in the URL comes first. For
+   * postgres:// URLs.
+   * @default no TLS
+   */
+  readonly ssl?: boolean | Readonly<Record<string, unknown>> | undefined;
+}
+
+/** The options with their defaults. */
+export interface PostgresOptions {
+  readonly schema: string;
+  readonly setup: boolean;
+  readonly poolSize: number;
+  readonly connectTimeoutMs: number;
+  readonly statementTimeoutMs?: number | undefined;
+  readonly ssl?: boolean | Readonly<Record<string, unknown>> | undefined;
+}
+
+const optionsSchema = z.strictObject({
+  // It goes into statements as a quoted name; Postgres cuts names after 63 bytes, which would make two of them one.
+  schema: z
+    .string()
+    .regex(/^[^"\0]+$/u, "must be a name without quotes")
+    .refine((name) => Buffer.byteLength(name) <= 63, "must have at most 63 bytes")
+    .default("public"),
+  setup: z.boolean().default(true),
+  poolSize: z.int().min(1).default(10),
+  connectTimeoutMs: z.int().min(1).default(10_000),
+  statementTimeoutMs: z.int().min(1).optional(),
+  ssl: z.union([z.boolean(), z.record(z.string(), z.unknown())]).optional(),
+});
+
+/** Checks the options and fills in the defaults. */
+export function parseOpenOptions(options: OpenCheckpointerOptions): PostgresOptions {
+  const parsed = optionsSchema.safeParse(options);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => {
+    const name = issue.path.join(".");
+    // The value of `ssl` may hold a key.
+    const value = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)[key], options);
+    return name === "" ? issue.message : `${name} is ${name.startsWith("ssl") ? "wrong" : JSON.stringify(value)}: ${issue.message}`;
+  });
+  throw new PerdureError("OPTIONS_INVALID", `openCheckpointer: ${problems.join("; ")}.`, {
+    hint: "See OpenCheckpointerOptions for what there is.",
+  });
+}

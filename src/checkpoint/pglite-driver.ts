@@ -1,0 +1,55 @@
+import type { PGliteInterface, Transaction } from "@electric-sql/pglite";
+import { checkpointerClosed } from "./closed.ts";
+import { explainDatabaseError } from "./postgres-errors.ts";
+import type { DatabaseAddress } from "./postgres-errors.ts";
+import type { SqlClient, SqlDriver, SqlResult } from "./sql-driver.ts";
+
+/**
+ * Statements over PGlite. It is one connection for everybody, so transactions go through PGlite's
+ * own `transaction`, which holds off every other statement until it ends, also those of the
+ * program that opened the database.
+ */
+export class PgliteDriver implements SqlDriver {
+  readonly #database: PGliteInterface;
+  readonly #address: DatabaseAddress;
+  readonly #owned: boolean;
+
+  /** @param options.owned Whether `close` closes the database. */
+  constructor(database: PGliteInterface, address: DatabaseAddress, options: { readonly owned: boolean }) {
+    this.#database = database;
+    this.#address = address;
+    this.#owned = options.owned;
+  }
+
+  query<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {
+    return this.#query(this.#database, text, values);
+  }
+
+  async transaction<T>(work: (client: SqlClient) => Promise<T>): Promise<T> {
+    if (this.#database.closed) throw checkpointerClosed(this.#address.description);
+    return this.#database.transaction((transaction) =>
+      work({ query: (text, values) => this.#query(transaction, text, values) }),
+    );
+  }
+
+  async close(): Promise<void> {
+    if (this.#owned && !this.#database.closed) await this.#database.close();
+  }
+
+  async #query<Row>(
+    on: PGliteInterface | Transaction,
+    text: string,
+    values: readonly unknown[] = [],
+  ): Promise<SqlResult<Row>> {
+    try {
+      // pg takes undefined for NULL, and LangGraph's saver relies on it; PGlite does not.
+      return await on.query<Row>(
+        text,
+        values.map((value) => (value === undefined ? null : value)),
+      );
+    } catch (error) {
+      if (this.#database.closed) throw checkpointerClosed(this.#address.description);
+      throw explainDatabaseError(error, this.#address);
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import { PerdureError } from "../errors/index.ts";
+
+/** Where a connection goes, for messages: no user, no password. */
+export interface DatabaseAddress {
+  /** The URL without its secrets. */
+  readonly description: string;
+  /** Such as `127.0.0.1:5432`. */
+  readonly server: string;
+  readonly database: string;
+  readonly schema: string;
+}
+
+const NETWORK_CODES = new Set([
+  "EAI_AGAIN",
+  "ECONNABORTED",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOENT",
+  "ENOTFOUND",
+  "EPIPE",
+  "ETIMEDOUT",
+]);
+
+/** What pg says, without a code, when a connection was not made in time or ended. */
+const CONNECTION_MESSAGES = /connection terminated|timeout exceeded|timeout expired|not queryable|connection error/iu;
+
+/**
+ * Whether the error means that the connection, and with it every lock of its session, is gone:
+ * a network error, or a server that shuts down (SQLSTATE classes 08 and 57P).
+ */
+export function isConnectionError(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code !== undefined) return NETWORK_CODES.has(code) || code.startsWith("08") || code.startsWith("57P");
+  if (error instanceof AggregateError) return error.errors.some(isConnectionError);
+  return error instanceof Error && CONNECTION_MESSAGES.test(error.message);
+}
+
+/**
+ * What the caller gets for an error of the database: a PerdureError where it can be said what to
+ * do, else the error itself. SQLSTATE codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+export function explainDatabaseError(error: unknown, address: DatabaseAddress): unknown {
+  const { server, database, description } = address;
+  const code = codeOf(error) ?? "";
+  const unreachable = (what: string, hint: string): PerdureError =>
+    new PerdureError("CHECKPOINTER_UNREACHABLE", what, { hint, cause: error });
+
+  if (code.startsWith("28")) {
+    return unreachable(
+      `the server at ${server} refused the user or the password for ${description}.`,
+      "Check both in the URL, and that the server's pg_hba.conf lets this user in.",
+    );
+  }
+  if (code === "3D000") {
+    return unreachable(
+      `there is no database "${database}" at ${server}.`,
+      `Create it, for example with \`createdb ${database}\`.`,
+    );
+  }
+  if (code === "53300") {
+    return unreachable(
+      `the server at ${server} takes no more connections.`,
+      "Lower poolSize, raise the server's max_connections, or put a pooler in between.",
+    );
+  }
+  if (code === "42P01" || code === "3F000") return tableMissing(address, messageOf(error), error);
+  if (isConnectionError(error)) {
+    return unreachable(
+      `no connection to the server at ${server}: ${messageOf(error)}.`,
+      "Check that it runs, that host and port in the URL are right, and that no firewall is in between.",
+    );
+  }
+  return error;
+}
+
+/** The error for tables that are not there. */
+export function tableMissing(address: DatabaseAddress, what: string, cause?: unknown): PerdureError {
+  return new PerdureError(
+    "CHECKPOINTER_TABLE_MISSING",
+    `${address.description} lacks tables of the checkpointer in schema "${address.schema}" (${what}).`,
+    {
+      hint: "Open it once with a user that may create tables and without `setup: false`, or correct `schema`.",
+      ...(cause === undefined ? {} : { cause }),
+    },
+  );
+}
+
+function codeOf(error: unknown): string | undefined {
+  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === "") return error.errors.map(messageOf).join(", ");
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,24 @@
+/** What a statement returned. */
+export interface SqlResult<Row> {
+  readonly rows: readonly Row[];
+}
+
+/** Runs statements in Postgres's dialect, one after the other. */
+export interface SqlClient {
+  query<Row = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>>;
+}
+
+/**
+ * The little that {@link PostgresCheckpointer} needs of a database: pg's pool and PGlite both give it.
+ * Errors are PerdureErrors where the database could not be reached or a table is missing, else the
+ * database's own.
+ */
+export interface SqlDriver extends SqlClient {
+  /**
+   * Runs `work` in a transaction of its own and commits what it did, or rolls it back when it throws.
+   * Statements of others never get in between. `work` must not use the driver itself.
+   */
+  transaction<T>(work: (client: SqlClient) => Promise<T>): Promise<T>;
+  /** Ends what the driver opened itself; a pool or database it was given stays open. */
+  close(): Promise<void>;
+}
