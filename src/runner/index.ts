@@ -1,1 +1,10 @@
-export {};
+export { createRunner } from "./runner.ts";
+export type { Runner, RunnerOptions, StreamCommand } from "./runner.ts";
+export type { CallOptions, ContinueOptions, RunOptions, StartOptions, StepOptions } from "./run-options.ts";
+export type { Answers } from "./answers.ts";
+export type { ThreadSignal } from "./thread-operations.ts";
+export type { OpenInterrupt, ReadyTask, TaskFailure, ThreadState } from "./thread-state.ts";
+export type { EventSource, RunEvent } from "./run-event.ts";
+export type { HistoryOptions, ThreadCheckpoint } from "./thread-history.ts";
+export type { ForkOptions, UpdateOptions } from "./edit-thread.ts";
+export type { DrivableGraph, InputOf, NodeOf, ValuesOf } from "./graph-types.ts";

@@ -1,0 +1,175 @@
+import { z } from "zod";
+import type { Checkpointer, ThreadRecord } from "../checkpoint/index.ts";
+import { PerdureError } from "../errors/index.ts";
+import { isDueAnswer } from "../nodes/index.ts";
+import type { DueAnswer, SignalQuestion } from "../nodes/index.ts";
+import type { Question } from "./open-question.ts";
+import type { ThreadView } from "./thread-view.ts";
+
+/**
+ * Answers to a thread's open interrupts: a map from interrupt id to answer, or `{ answer }` while
+ * exactly one is open. Any value is an answer, `false`, `0` and `""` too.
+ */
+export type Answers = { readonly answer: unknown } | Readonly<Record<string, unknown>>;
+
+/** An answer and the question it is for. */
+interface Given {
+  readonly question: Question;
+  readonly answer: unknown;
+}
+
+/**
+ * Commits a person's answers, all or none (I3). Nothing happens when all of them were given before.
+ * @throws INTERRUPT_AMBIGUOUS, INTERRUPT_NOT_OPEN, INTERRUPT_ALREADY_ANSWERED, ANSWER_INVALID, RUN_CANCELLED
+ */
+export async function commitAnswers(checkpointer: Checkpointer, view: ThreadView, answers: Answers): Promise<void> {
+  const given: Given[] = [];
+  for (const [id, answer] of Object.entries(named(view, answers))) {
+    const question = view.questions.find(({ interrupt }) => interrupt.id === id);
+    if (question === undefined) await requireSame(checkpointer, view, id, answer);
+    else given.push({ question, answer: valid(question, answer) });
+  }
+  if (given.length === 0) return;
+  const refuseCancelled = (record: ThreadRecord): ThreadRecord => {
+    if (record.cancelled === null) return record;
+    throw new PerdureError("RUN_CANCELLED", `Thread "${view.threadId}" was cancelled: ${record.cancelled.reason}.`, {
+      hint: "Take it up again with runner.continue first.",
+    });
+  };
+  const outcomes = await commit(checkpointer, view, given, refuseCancelled);
+  for (const [index, outcome] of outcomes.entries()) {
+    const id = given[index]?.question.interrupt.id ?? "";
+    if (outcome === "different") throw alreadyAnswered(view.threadId, id);
+    if (outcome === "stale") throw notOpen(view, id);
+  }
+}
+
+/** Answers the timers and expiries that are over, or those named. Returns whether there were any. */
+export async function commitDue(
+  checkpointer: Checkpointer,
+  view: ThreadView,
+  now: number,
+  named: readonly string[] | undefined,
+): Promise<boolean> {
+  const answer: DueAnswer = { perdure: "due", at: new Date(now).toISOString() };
+  const given: Given[] = [];
+  for (const question of view.questions) {
+    const { id, dueAt } = question.interrupt;
+    if (dueAt !== undefined && (named === undefined ? dueAt <= now : named.includes(id))) given.push({ question, answer });
+  }
+  if (given.length === 0) return false;
+  // one commit each: somebody may answer one of them in this moment, and then that answer stands
+  for (const one of given) await commit(checkpointer, view, [one]);
+  return true;
+}
+
+/** Gives signals from the inbox to those who wait for them, oldest first. Returns whether any was given. */
+export async function commitSignals(checkpointer: Checkpointer, view: ThreadView): Promise<boolean> {
+  if (view.record.cancelled !== null) return false;
+  const inbox = [...view.record.signals];
+  let any = false;
+  for (const question of view.questions) {
+    if (question.interrupt.kind !== "signal") continue;
+    const { name } = question.interrupt.value as SignalQuestion;
+    const index = inbox.findIndex((signal) => signal.name === name && fits(question, signal.payload));
+    const signal = inbox[index];
+    if (signal === undefined) continue;
+    inbox.splice(index, 1);
+    const take = (record: ThreadRecord): ThreadRecord => ({
+      ...record,
+      signals: record.signals.filter(({ id }) => id !== signal.id),
+    });
+    const [outcome] = await commit(checkpointer, view, [{ question, answer: signal.payload }], take);
+    any ||= outcome === "accepted";
+  }
+  return any;
+}
+
+function commit(
+  checkpointer: Checkpointer,
+  view: ThreadView,
+  given: readonly Given[],
+  record?: (record: ThreadRecord) => ThreadRecord,
+) {
+  return checkpointer.commitAnswers(view.threadId, {
+    headCheckpointId: view.checkpointId,
+    answers: given.map(({ question, answer }) => ({
+      interruptId: question.interrupt.id,
+      answer,
+      ...(question.task === undefined ? {} : { task: question.task }),
+    })),
+    ...(record === undefined ? {} : { record }),
+  });
+}
+
+function named(view: ThreadView, answers: Answers): Readonly<Record<string, unknown>> {
+  const ids = Object.keys(answers);
+  if (ids.length === 0) {
+    throw new PerdureError("OPTIONS_INVALID", `No answer was given for thread "${view.threadId}".`, {
+      hint: "Pass { [interruptId]: answer }, or { answer } while exactly one interrupt is open.",
+    });
+  }
+  if (ids.length > 1 || ids[0] !== "answer") return answers;
+  const [only, ...others] = view.questions;
+  if (only === undefined) throw notOpen(view, undefined);
+  if (others.length > 0) {
+    throw new PerdureError(
+      "INTERRUPT_AMBIGUOUS",
+      `Thread "${view.threadId}" has ${view.questions.length} open interrupts: ${openOnes(view)}.`,
+      { hint: "Name the one you answer: { [interruptId]: answer }." },
+    );
+  }
+  return { [only.interrupt.id]: answers["answer"] };
+}
+
+async function requireSame(checkpointer: Checkpointer, view: ThreadView, id: string, answer: unknown): Promise<void> {
+  // asking to store it again finds out whether it is the same, as the checkpointer compares them
+  const [outcome] = await checkpointer.commitAnswers(view.threadId, {
+    headCheckpointId: "none",
+    answers: [{ interruptId: id, answer }],
+  });
+  if (outcome === "different") throw alreadyAnswered(view.threadId, id);
+  if (outcome !== "same") throw notOpen(view, id);
+}
+
+function valid({ interrupt }: Question, answer: unknown): unknown {
+  if (isDueAnswer(answer)) {
+    throw new PerdureError("ANSWER_INVALID", `Interrupt "${interrupt.id}" can't be answered as being due.`, {
+      hint: "Only the runner finds a question due: use runner.continue.",
+    });
+  }
+  const problem = problemOf(interrupt.schema, answer);
+  if (problem === undefined) return answer;
+  throw new PerdureError("ANSWER_INVALID", `The answer to interrupt "${interrupt.id}" does not fit: ${problem}.`, {
+    hint: "The interrupt's schema says what fits.",
+  });
+}
+
+function fits({ interrupt }: Question, payload: unknown): boolean {
+  return problemOf(interrupt.schema, payload) === undefined;
+}
+
+function problemOf(schema: Readonly<Record<string, unknown>> | undefined, value: unknown): string | undefined {
+  if (schema === undefined) return undefined;
+  const parsed = z.fromJSONSchema(schema).safeParse(value);
+  return parsed.success ? undefined : z.prettifyError(parsed.error).replaceAll("\n", "; ");
+}
+
+function notOpen(view: ThreadView, id: string | undefined): PerdureError {
+  const which = id === undefined ? "no open interrupt" : `no open interrupt "${id}"`;
+  return new PerdureError("INTERRUPT_NOT_OPEN", `Thread "${view.threadId}" has ${which}; open are: ${openOnes(view)}.`, {
+    hint: "It was never asked, or the thread went on without it. Look at runner.inspect.",
+  });
+}
+
+function alreadyAnswered(threadId: string, id: string): PerdureError {
+  return new PerdureError(
+    "INTERRUPT_ALREADY_ANSWERED",
+    `Interrupt "${id}" of thread "${threadId}" was answered before, and differently.`,
+    { hint: "The first answer stands. Nothing was changed." },
+  );
+}
+
+function openOnes(view: ThreadView): string {
+  return view.questions.map(({ interrupt }) => `${interrupt.id} (${interrupt.kind} of "${interrupt.node}")`).join(", ") || "none";
+}

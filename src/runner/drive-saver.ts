@@ -1,0 +1,205 @@
+import { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
+import type {
+  ChannelVersions,
+  Checkpoint,
+  CheckpointListOptions,
+  CheckpointMetadata,
+  CheckpointTuple,
+  PendingWrite,
+} from "@langchain/langgraph-checkpoint";
+import type { RunnableConfig } from "@langchain/core/runnables";
+import { COMMIT_KEY } from "../checkpoint/index.ts";
+import type { Checkpointer, CommitGuard, ThreadRecord } from "../checkpoint/index.ts";
+import type { StoredInterrupt, TaskWrites } from "./pending-writes.ts";
+import { CHANNEL, isResult } from "./pregel.ts";
+
+/** What a drive may commit, and who hears of it. */
+export interface DriveSaverOptions {
+  readonly checkpointer: Checkpointer;
+  readonly threadId: string;
+  /** The epoch of the thread's record when the drive began; a cancel raises it (I7). */
+  readonly epoch: number;
+  /** The head as it was read for the drive, to spare LangGraph reading it again. */
+  readonly head: CheckpointTuple | undefined;
+  /** What is stored of the head's tasks. */
+  readonly tasks: ReadonlyMap<string, TaskWrites>;
+  /** A change of the record, committed with the drive's first checkpoint. */
+  readonly record: ((record: ThreadRecord) => ThreadRecord) | undefined;
+  /** Whether its checkpoints must stand on the thread's head; a fork's do not. */
+  readonly onHead: boolean;
+  /** Whether the task ran to its end in this drive. */
+  readonly ranToEnd: (taskId: string) => boolean;
+  /** A question was stored. */
+  readonly onInterrupt: (asked: AskedInterrupt) => void;
+  /** A commit failed: the drive must stop. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** A question in the moment it is stored. */
+export interface AskedInterrupt {
+  readonly taskId: string;
+  readonly namespace: string;
+  readonly answersBefore: number;
+  readonly interrupt: StoredInterrupt;
+}
+
+/**
+ * The checkpointer that LangGraph sees during one drive. It lets through only what the drive may
+ * commit, and keeps the invariants LangGraph leaves open:
+ * - every checkpoint names the parent it stands on and every commit the epoch it belongs to (I4, I7)
+ * - the first failed commit stops the drive, and nothing after it is stored; it is reported once, by
+ *   the drive, and not as an unhandled rejection while a node still runs
+ * - a task is finished only by a result it really produced: LangGraph stores "no writes" for siblings
+ *   that a failure kept from starting (H20), and a half result for a node whose router threw
+ */
+export class DriveSaver extends BaseCheckpointSaver {
+  readonly #options: DriveSaverOptions;
+  readonly #inFlight = new Set<Promise<void>>();
+  readonly #nested = new WeakSet<object>();
+  #head: CheckpointTuple | undefined;
+  #record: DriveSaverOptions["record"];
+  #failure: { readonly error: unknown } | undefined;
+  #closed = false;
+
+  constructor(options: DriveSaverOptions) {
+    super(options.checkpointer.serde);
+    this.#options = options;
+    this.#record = options.record;
+    // reducers may change values in place while they are shown, so a head with finished tasks is read anew
+    this.#head = options.tasks.size === 0 ? options.head : undefined;
+  }
+
+  /** Resolves when all that was handed over so far is stored; throws if it could not be. */
+  stored(): Promise<void> | undefined {
+    if (this.#failure === undefined && this.#inFlight.size === 0) return undefined;
+    return this.#allStored();
+  }
+
+  async #allStored(): Promise<void> {
+    await Promise.all(this.#inFlight);
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** Resolves when nothing is under way any more, stored or not. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#inFlight);
+  }
+
+  /** From here on nothing is stored any more: what a node that ignores its signal writes is dropped (I7). */
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** The writes of a task that was finished before this drive began. */
+  resultOf(taskId: string): TaskWrites["result"] | undefined {
+    const writes = this.#options.tasks.get(taskId);
+    return writes?.finished === true ? writes.result : undefined;
+  }
+
+  override getNextVersion(current: number | undefined): number {
+    return this.#options.checkpointer.getNextVersion(current);
+  }
+
+  override async getTuple(config: RunnableConfig): Promise<CheckpointTuple | undefined> {
+    const head = this.#head;
+    this.#head = undefined;
+    const { checkpoint_ns: ns = "", checkpoint_id: id } = config.configurable ?? {};
+    if (head !== undefined && ns === "" && id === undefined) return head;
+    return this.#options.checkpointer.getTuple(config);
+  }
+
+  override list(config: RunnableConfig, options?: CheckpointListOptions): AsyncGenerator<CheckpointTuple> {
+    return this.#options.checkpointer.list(config, options);
+  }
+
+  override getDeltaChannelHistory: BaseCheckpointSaver["getDeltaChannelHistory"] = (options) =>
+    this.#options.checkpointer.getDeltaChannelHistory(options);
+
+  override deleteThread(threadId: string): Promise<void> {
+    return this.#options.checkpointer.deleteThread(threadId);
+  }
+
+  override async put(
+    config: RunnableConfig,
+    checkpoint: Checkpoint,
+    metadata: CheckpointMetadata,
+    newVersions: ChannelVersions,
+  ): Promise<RunnableConfig> {
+    const { checkpoint_ns: ns = "", checkpoint_id: parent } = config.configurable ?? {};
+    if (!this.#stopped()) {
+      const guard: CommitGuard = { onHead: this.#options.onHead && ns === "", epoch: this.#options.epoch, ...this.#takeRecord(ns) };
+      await this.#track(
+        this.#options.checkpointer.put(this.#config(ns, parent, guard), checkpoint, metadata, newVersions),
+      );
+    }
+    return this.#config(ns, checkpoint.id);
+  }
+
+  override async putWrites(config: RunnableConfig, writes: PendingWrite[], taskId: string): Promise<void> {
+    if (this.#stopped()) return;
+    const { checkpoint_ns: ns = "", checkpoint_id: id } = config.configurable ?? {};
+    const kept = this.#keep(ns, taskId, writes);
+    if (kept.length === 0) return;
+    const guard: CommitGuard = { onHead: false, epoch: this.#options.epoch };
+    await this.#track(this.#options.checkpointer.putWrites(this.#config(ns, id, guard), kept, taskId));
+  }
+
+  #stopped(): boolean {
+    return this.#closed || this.#failure !== undefined;
+  }
+
+  #takeRecord(ns: string): { record?: NonNullable<DriveSaverOptions["record"]> } {
+    const record = ns === "" ? this.#record : undefined;
+    if (record === undefined) return {};
+    this.#record = undefined;
+    return { record };
+  }
+
+  #config(ns: string, checkpointId: string | undefined, guard?: CommitGuard): RunnableConfig {
+    return {
+      configurable: {
+        thread_id: this.#options.threadId,
+        checkpoint_ns: ns,
+        ...(checkpointId === undefined ? {} : { checkpoint_id: checkpointId }),
+        ...(guard === undefined ? {} : { [COMMIT_KEY]: guard }),
+      },
+    };
+  }
+
+  #keep(ns: string, taskId: string, writes: PendingWrite[]): PendingWrite[] {
+    if (writes.some(([channel]) => channel === CHANNEL.error)) return writes.filter(([channel]) => !isResult(channel));
+    if (writes.some(([channel]) => channel === CHANNEL.interrupt)) return this.#markInterrupts(ns, taskId, writes);
+    const nothing = writes.every(([channel]) => channel === CHANNEL.noWrites);
+    return nothing && ns === "" && !this.#options.ranToEnd(taskId) ? [] : writes;
+  }
+
+  #markInterrupts(ns: string, taskId: string, writes: PendingWrite[]): PendingWrite[] {
+    const resume = writes.find(([channel]) => channel === CHANNEL.resume)?.[1];
+    const answersBefore = Array.isArray(resume) ? resume.length : 0;
+    const marked = writes.map(([channel, value]): PendingWrite => {
+      if (channel !== CHANNEL.interrupt) return [channel, value];
+      const interrupt = value as StoredInterrupt;
+      const nested = this.#nested.has(interrupt);
+      this.#nested.add(interrupt);
+      if (!nested) this.#options.onInterrupt({ taskId, namespace: ns, answersBefore, interrupt });
+      return [channel, { ...interrupt, perdure: { answers: answersBefore, nested } }];
+    });
+    // it asks now, so an earlier failure of it is over
+    const failedBefore = ns !== "" || this.#options.tasks.get(taskId)?.error !== undefined;
+    return failedBefore ? [...marked, [CHANNEL.error, null]] : marked;
+  }
+
+  #track(work: Promise<unknown>): Promise<void> {
+    const tracked: Promise<void> = work.then(
+      () => void this.#inFlight.delete(tracked),
+      (error: unknown) => {
+        this.#inFlight.delete(tracked);
+        if (this.#failure !== undefined) return;
+        this.#failure = { error };
+        this.#options.onFailure(error);
+      },
+    );
+    this.#inFlight.add(tracked);
+    return tracked;
+  }
+}

@@ -1,0 +1,338 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { EMPTY_RECORD } from "../checkpoint/index.ts";
+import type { Checkpointer, ThreadLock, ThreadRecord } from "../checkpoint/index.ts";
+import { PerdureError } from "../errors/index.ts";
+import { commitSignals } from "./answers.ts";
+import { DriveSaver } from "./drive-saver.ts";
+import type { AskedInterrupt } from "./drive-saver.ts";
+import type { DriveConfig, DriveRequest, Engine } from "./engine.ts";
+import { TaskGate } from "./task-gate.ts";
+import type { TaskWatcher } from "./task-gate.ts";
+import { isUncommitted, readThread } from "./thread-view.ts";
+import type { ThreadView } from "./thread-view.ts";
+
+/** How often a drive looks whether another process cancelled its thread, in milliseconds. */
+const CANCEL_POLL_MS = 1_000;
+
+/** What one drive is to do. */
+export interface DrivePlan {
+  /** A new turn's input. */
+  readonly input?: { readonly value: unknown };
+  /** A change of the record that goes with the first checkpoint. */
+  readonly record?: (record: ThreadRecord) => ThreadRecord;
+  /** At the head: only these tasks. */
+  readonly only?: ReadonlySet<string>;
+  /** Whether tasks that failed before run again. */
+  readonly retryFailed: boolean;
+  readonly lastStep: number;
+  readonly deadline?: number | undefined;
+}
+
+/** What stays the same over the drives of one call. */
+export interface DriveContext {
+  readonly config: DriveConfig;
+  /** The caller's; when it aborts, the call throws its reason and the thread can be continued. */
+  readonly signal: AbortSignal | undefined;
+  readonly watch?: DriveWatch | undefined;
+}
+
+/** Who watches a drive. */
+export interface DriveWatch extends TaskWatcher {
+  readonly sink: NonNullable<DriveRequest["sink"]>;
+  readonly asked: (asked: AskedInterrupt) => void;
+}
+
+/** How a drive ended. */
+export interface Driven {
+  readonly view: ThreadView;
+  /** What a task threw; the view shows it as failed. */
+  readonly error: unknown;
+  readonly stoppedBy: TaskGate["stoppedBy"] | "cancel";
+}
+
+/** Why a drive was stopped by `runner.cancel`. */
+class Cancelled extends Error {}
+
+/** Drives the threads of one graph: who may drive, with which plan, until when. */
+export class Driver {
+  readonly engine: Engine;
+  readonly checkpointer: Checkpointer;
+  readonly now: () => number;
+  readonly #live = new Map<string, Set<{ readonly stop: AbortController; readonly over: Promise<unknown> }>>();
+
+  constructor(engine: Engine, checkpointer: Checkpointer, now: () => number) {
+    this.engine = engine;
+    this.checkpointer = checkpointer;
+    this.now = now;
+  }
+
+  /** Reads where the thread stands. Undefined for one without checkpoints. */
+  read(threadId: string): Promise<ThreadView | undefined> {
+    return readThread(this.engine, this.checkpointer, threadId);
+  }
+
+  /** As `read`, for calls that need a thread. */
+  async readExisting(threadId: string): Promise<ThreadView> {
+    const view = await this.read(threadId);
+    if (view !== undefined) return view;
+    throw new PerdureError("THREAD_NOT_FOUND", `There is no thread "${threadId}" in ${this.checkpointer.description}.`, {
+      hint: "Check the thread_id and the checkpointer, or begin it with runner.start.",
+    });
+  }
+
+  /**
+   * Drives the thread alone until nothing can run. `begin` looks at the thread once it is ours and
+   * says what to do; undefined leaves it as it is. Returns undefined when somebody else drives it and
+   * `wait` is false.
+   */
+  async driveAlone(
+    threadId: string,
+    context: DriveContext,
+    wait: boolean,
+    begin: (view: ThreadView | undefined, record: ThreadRecord) => DrivePlan | undefined | Promise<DrivePlan | undefined>,
+  ): Promise<Driven | undefined> {
+    const tried = new Set<string>();
+    let lock = await this.#lock(threadId, "exclusive", wait, context.signal);
+    let driven: Driven | undefined;
+    let plan: DrivePlan | undefined;
+    while (lock !== undefined) {
+      try {
+        const view = driven?.view ?? (await this.read(threadId));
+        const record = view?.record ?? (await this.checkpointer.readRecord(threadId)) ?? EMPTY_RECORD;
+        plan = plan === undefined ? await begin(view, record) : again(plan);
+        if (plan === undefined) return view && { view, error: undefined, stoppedBy: undefined };
+        driven = await this.#driveOn(threadId, view, record, plan, context, lock, tried);
+      } finally {
+        await lock.release();
+      }
+      lock = undefined;
+      if (driven.stoppedBy !== undefined || driven.view.questions.length === 0) break;
+      // an answer that came after our last look found the thread busy, so going on with it is up to us
+      const view = await this.#withSignals(await this.readExisting(threadId));
+      if (!canGoOn(view, tried)) break;
+      driven = { ...driven, view };
+      lock = await this.#lock(threadId, "exclusive", false, context.signal);
+    }
+    return driven;
+  }
+
+  /**
+   * Runs a plan's tasks beside others who run sibling tasks of the same superstep. The last one in
+   * commits it; who comes second finds it committed.
+   */
+  async driveBeside(
+    threadId: string,
+    context: DriveContext,
+    begin: (view: ThreadView) => DrivePlan | undefined,
+  ): Promise<Driven> {
+    const lock = await this.#lock(threadId, "shared", true, context.signal);
+    if (lock === undefined) throw new Error("A lock that waits is never refused.");
+    try {
+      let view = await this.readExisting(threadId);
+      let plan = begin(view);
+      let driven: Driven = { view, error: undefined, stoppedBy: undefined };
+      while (plan !== undefined) {
+        try {
+          driven = await this.#driveOnce(threadId, view, view.record, plan, context, lock);
+        } catch (error) {
+          if (!isConflict(error)) throw error;
+          driven = { view: await this.readExisting(threadId), error: undefined, stoppedBy: undefined };
+          if (driven.view.checkpointId === view.checkpointId) throw error;
+        }
+        view = driven.view;
+        plan = isUncommitted(view) && driven.stoppedBy === undefined ? { ...again(plan), only: new Set() } : undefined;
+      }
+      return driven;
+    } finally {
+      await lock.release();
+    }
+  }
+
+  /** Holds the thread alone for a change that drives nothing. */
+  async alone<T>(threadId: string, wait: boolean, change: () => Promise<T>): Promise<T> {
+    const lock = await this.#lock(threadId, "exclusive", wait, undefined);
+    if (lock === undefined) throw threadBusy(threadId);
+    try {
+      return await change();
+    } finally {
+      await lock.release();
+    }
+  }
+
+  /** Stops what this process drives of the thread, and waits until it has stopped. */
+  async stop(threadId: string): Promise<void> {
+    const drives = [...(this.#live.get(threadId) ?? [])];
+    for (const { stop } of drives) stop.abort(new Cancelled("cancelled"));
+    await Promise.allSettled(drives.map(({ over }) => over));
+  }
+
+  /** Gives waiting signals to the questions that ask for them. */
+  async #withSignals(view: ThreadView): Promise<ThreadView> {
+    return (await commitSignals(this.checkpointer, view)) ? this.readExisting(view.threadId) : view;
+  }
+
+  async #driveOn(
+    threadId: string,
+    view: ThreadView | undefined,
+    record: ThreadRecord,
+    first: DrivePlan,
+    context: DriveContext,
+    lock: ThreadLock,
+    tried: Set<string>,
+  ): Promise<Driven> {
+    let plan = first;
+    for (;;) {
+      if (plan.input === undefined && view !== undefined) markTried(view, tried);
+      const driven = await this.#driveOnce(threadId, view, record, plan, context, lock);
+      view = driven.stoppedBy === undefined ? await this.#withSignals(driven.view) : driven.view;
+      record = view.record;
+      if (driven.stoppedBy !== undefined || !canGoOn(view, tried)) return { ...driven, view };
+      plan = again(plan);
+    }
+  }
+
+  async #driveOnce(
+    threadId: string,
+    view: ThreadView | undefined,
+    record: ThreadRecord,
+    plan: DrivePlan,
+    context: DriveContext,
+    lock: ThreadLock,
+  ): Promise<Driven> {
+    const stop = new AbortController();
+    const over = Promise.withResolvers<void>();
+    const release = this.#register(threadId, { stop, over: over.promise });
+    const signal = AbortSignal.any([stop.signal, lock.lost, ...(context.signal === undefined ? [] : [context.signal])]);
+    const ended = new Set<string>();
+    const saver = new DriveSaver({
+      checkpointer: this.checkpointer,
+      threadId,
+      epoch: record.epoch,
+      head: view?.head,
+      tasks: view?.writes ?? new Map(),
+      record: plan.record,
+      onHead: true,
+      ranToEnd: (taskId) => ended.has(taskId),
+      onInterrupt: (asked) => context.watch?.asked(asked),
+      onFailure: (error) => stop.abort(error),
+    });
+    signal.addEventListener("abort", () => saver.close(), { once: true });
+    const gate = new TaskGate(gatePlan(view, plan, this.now), saver, signal, ended, context.watch);
+    const poll = this.checkpointer.shared ? this.#watchForCancel(threadId, record.epoch, stop) : undefined;
+    let error: unknown;
+    try {
+      signal.throwIfAborted();
+      await this.engine.drive({
+        threadId,
+        saver,
+        gate,
+        config: context.config,
+        ...(plan.input === undefined ? {} : { input: plan.input }),
+        ...(context.watch === undefined ? {} : { sink: context.watch.sink }),
+      });
+      await saver.stored();
+    } catch (thrown) {
+      error = thrown;
+    } finally {
+      poll?.abort();
+      await saver.settled();
+      saver.close();
+      release();
+      over.resolve();
+    }
+    return this.#outcome(threadId, error, gate, signal);
+  }
+
+  /** Tells what a task threw, which the thread shows, from what the caller must hear. */
+  async #outcome(threadId: string, error: unknown, gate: TaskGate, signal: AbortSignal): Promise<Driven> {
+    if (error === undefined) {
+      return { view: await this.readExisting(threadId), error, stoppedBy: gate.stoppedBy };
+    }
+    const reason: unknown = signal.aborted ? signal.reason : undefined;
+    const view = await this.read(threadId);
+    if (view !== undefined && (reason instanceof Cancelled || (isConflict(reason) && view.record.cancelled !== null))) {
+      return { view, error: undefined, stoppedBy: "cancel" }; // I7
+    }
+    if (reason !== undefined) throw reason;
+    const shown = view?.tasks.some(({ id, phase }) => phase === "failed" && gate.admitted.has(id));
+    if (view === undefined || shown !== true) throw error;
+    return { view, error, stoppedBy: gate.stoppedBy };
+  }
+
+  #register(threadId: string, drive: { readonly stop: AbortController; readonly over: Promise<unknown> }): () => void {
+    const drives = this.#live.get(threadId) ?? new Set();
+    this.#live.set(threadId, drives.add(drive));
+    return () => {
+      drives.delete(drive);
+      if (drives.size === 0) this.#live.delete(threadId);
+    };
+  }
+
+  #watchForCancel(threadId: string, epoch: number, stop: AbortController): AbortController {
+    const ended = new AbortController();
+    const look = async (): Promise<void> => {
+      for (;;) {
+        await delay(CANCEL_POLL_MS, undefined, { signal: ended.signal, ref: false });
+        const record = await this.checkpointer.readRecord(threadId);
+        if (record !== undefined && record.epoch !== epoch) stop.abort(new Cancelled("cancelled elsewhere"));
+      }
+    };
+    look().catch(() => {}); // ended, or the database is away: then the next commit says so
+    return ended;
+  }
+
+  #lock(
+    threadId: string,
+    mode: "exclusive" | "shared",
+    wait: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<ThreadLock | undefined> {
+    return this.checkpointer.lockThread(threadId, { mode, wait, signal });
+  }
+}
+
+/** Somebody else drives the thread. */
+export function threadBusy(threadId: string): PerdureError {
+  return new PerdureError("THREAD_BUSY", `Thread "${threadId}" is being driven by another call.`, {
+    hint: 'Wait for it, or pass whenBusy: "enqueue".',
+  });
+}
+
+function gatePlan(view: ThreadView | undefined, plan: DrivePlan, now: () => number) {
+  const except = new Set<string>();
+  if (plan.input === undefined) {
+    for (const { id, phase } of view?.tasks ?? []) {
+      if (phase === "waiting" || (phase === "failed" && !plan.retryFailed)) except.add(id);
+    }
+  }
+  return {
+    ...(plan.only === undefined ? {} : { only: plan.only }),
+    except,
+    headCheckpointId: plan.input === undefined ? view?.checkpointId : undefined,
+    lastStep: plan.lastStep,
+    deadline: plan.deadline,
+    now,
+  };
+}
+
+/** The plan for going on: the input is given, and a task that failed again stays failed. */
+function again(plan: DrivePlan): DrivePlan {
+  const { input: _input, record: _record, only: _only, ...rest } = plan;
+  return { ...rest, retryFailed: false };
+}
+
+/** Whether something can run that was not run by this call yet. */
+function canGoOn(view: ThreadView, tried: ReadonlySet<string>): boolean {
+  if (view.record.cancelled !== null) return false;
+  if (isUncommitted(view)) return !tried.has(view.checkpointId);
+  return view.tasks.some((task) => task.phase === "ready" && !tried.has(`${task.id}:${task.answers}`));
+}
+
+function markTried(view: ThreadView, tried: Set<string>): void {
+  if (isUncommitted(view)) tried.add(view.checkpointId);
+  for (const { id, phase, answers } of view.tasks) if (phase === "ready") tried.add(`${id}:${answers}`);
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof PerdureError && error.code === "CHECKPOINT_CONFLICT";
+}

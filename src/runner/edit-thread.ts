@@ -1,0 +1,94 @@
+import type { ThreadRecord } from "../checkpoint/index.ts";
+import { PerdureError } from "../errors/index.ts";
+import { DriveSaver } from "./drive-saver.ts";
+import type { Driver } from "./driver.ts";
+import { writesByTask } from "./pending-writes.ts";
+import type { ThreadView } from "./thread-view.ts";
+
+/** Where `runner.fork` goes back to. */
+export interface ForkOptions {
+  /** The checkpoint to go on from. */
+  readonly checkpointId: string;
+  /**
+   * Fork a superstep of which only some tasks are finished: those run again, with all their effects.
+   * @default false
+   */
+  readonly repeatFinished?: boolean;
+}
+
+/** How `runner.update` changes the state. */
+export interface UpdateOptions<Node extends string = string> {
+  /** The node the change counts as made by, which decides what comes next. @default the last node that ran */
+  readonly asNode?: Node;
+}
+
+/** Makes a copy of an older checkpoint the head of the thread. What came after it stays in the history. */
+export async function forkThread(driver: Driver, threadId: string, options: ForkOptions): Promise<ThreadView> {
+  const { checkpointId, repeatFinished = false } = options;
+  return driver.alone(threadId, false, async () => {
+    const view = await driver.readExisting(threadId);
+    const tuple = await driver.checkpointer.getTuple({
+      configurable: { thread_id: threadId, checkpoint_ns: "", checkpoint_id: checkpointId },
+    });
+    if (tuple === undefined) {
+      throw new PerdureError("CHECKPOINT_NOT_FOUND", `Thread "${threadId}" has no checkpoint "${checkpointId}".`, {
+        hint: "Pass a checkpointId from runner.history.",
+      });
+    }
+    const { tasks } = await driver.engine.view(tuple, { applyFinished: false });
+    const writes = writesByTask(tuple.pendingWrites ?? []);
+    const finished = tasks.filter(({ id }) => writes.get(id)?.finished === true);
+    if (finished.length > 0 && finished.length < tasks.length && !repeatFinished) {
+      throw new PerdureError(
+        "FORK_HALF_DONE",
+        `At checkpoint "${checkpointId}" ${finished.length} of ${tasks.length} tasks are finished: ${finished.map(({ node }) => node).join(", ")}.`,
+        { hint: "A fork runs them again, with their effects. Pass repeatFinished: true if that is right." }, // H16
+      );
+    }
+    await edit(driver, view, false, (saver) => driver.engine.copy(saver, threadId, checkpointId));
+    return driver.readExisting(threadId);
+  });
+}
+
+/** Changes the state of a thread that nobody drives, as if a node had. */
+export async function updateThread(
+  driver: Driver,
+  threadId: string,
+  values: unknown,
+  { asNode }: UpdateOptions,
+): Promise<ThreadView> {
+  return driver.alone(threadId, false, async () => {
+    const view = await driver.read(threadId);
+    await edit(driver, view ?? { threadId }, true, (saver) => driver.engine.update(saver, threadId, values, asNode));
+    return driver.readExisting(threadId);
+  });
+}
+
+async function edit(
+  { checkpointer }: Driver,
+  view: ThreadView | { readonly threadId: string },
+  onHead: boolean,
+  change: (saver: DriveSaver) => Promise<void>,
+): Promise<void> {
+  const open = "questions" in view ? view.questions.map(({ interrupt }) => interrupt.id) : [];
+  const at = new Date().toISOString();
+  const record = (stored: ThreadRecord): ThreadRecord => ({
+    ...stored,
+    cancelled: null,
+    superseded: open.length === 0 ? stored.superseded : [...stored.superseded, { interruptIds: open, at }],
+  });
+  const saver = new DriveSaver({
+    checkpointer,
+    threadId: view.threadId,
+    epoch: "record" in view ? view.record.epoch : ((await checkpointer.readRecord(view.threadId))?.epoch ?? 0),
+    head: undefined,
+    tasks: new Map(),
+    record,
+    onHead,
+    ranToEnd: () => true,
+    onInterrupt: () => {},
+    onFailure: () => {},
+  });
+  await change(saver);
+  await saver.stored();
+}

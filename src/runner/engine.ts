@@ -1,0 +1,55 @@
+import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
+import type { DriveSaver } from "./drive-saver.ts";
+import type { TaskGate } from "./task-gate.ts";
+import type { StreamChunk } from "./pregel.ts";
+
+/** What an engine is told for one drive. */
+export interface DriveRequest {
+  readonly threadId: string;
+  /** A new turn's input; absent to go on from the head. */
+  readonly input?: { readonly value: unknown };
+  /** Where it reads and commits. */
+  readonly saver: DriveSaver;
+  /** Which tasks it runs, and the signal that stops it. */
+  readonly gate: TaskGate;
+  /** What goes to the nodes with it. */
+  readonly config: DriveConfig;
+  /** Gets what the drive streams, in these modes. */
+  readonly sink?: { readonly modes: readonly string[]; readonly push: (chunk: StreamChunk) => void };
+}
+
+/** What a caller passes on to the nodes: LangChain's own words. */
+export interface DriveConfig {
+  readonly configurable?: Readonly<Record<string, unknown>> | undefined;
+  readonly context?: unknown;
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  readonly callbacks?: unknown;
+  readonly tags?: readonly string[] | undefined;
+  readonly runName?: string | undefined;
+  readonly maxConcurrency?: number | undefined;
+}
+
+/** The tasks and the state of one checkpoint. */
+export interface CheckpointView {
+  readonly values: unknown;
+  readonly tasks: readonly { readonly id: string; readonly node: string }[];
+}
+
+/**
+ * Runs the tasks of one thread and commits its supersteps. Persistence (`saver`) and the running of
+ * a task (`gate`) are ports, so another engine over the same graph leaves the same checkpoints.
+ */
+export interface Engine {
+  /** Whether the graph maps its input in a superstep of its own, before its first node. */
+  readonly inputSupersteps: 0 | 1;
+  readonly interruptBefore: (node: string) => boolean;
+  readonly interruptAfter: ((node: string) => boolean) | undefined;
+  /** Runs what the gate lets through, until nothing more can run. Throws what a task threw. */
+  drive(request: DriveRequest): Promise<void>;
+  /** Looks at a checkpoint; runs nothing. */
+  view(tuple: CheckpointTuple, options: { readonly applyFinished: boolean }): Promise<CheckpointView>;
+  /** Commits a change of the state as if `asNode` had made it. */
+  update(saver: DriveSaver, threadId: string, values: unknown, asNode: string | undefined): Promise<void>;
+  /** Commits a copy of an older checkpoint as the new head. */
+  copy(saver: DriveSaver, threadId: string, checkpointId: string): Promise<void>;
+}

@@ -1,0 +1,31 @@
+/**
+ * What the runner infers from a graph's type. LangGraph keeps these types on its classes under keys
+ * that begin with "~"; a builder carries them on what it compiles to, an agent on its `graph`.
+ */
+
+/** A graph that was compiled: by a StateGraph, `createAgent` or `entrypoint`. */
+interface Compiled {
+  readonly "~InputType": unknown;
+  readonly "~OutputType": unknown;
+}
+
+/** What a runner can drive: a StateGraph, a compiled graph, an agent made by createAgent, or an entrypoint. */
+export type DrivableGraph = Compiled | { readonly graph: Compiled } | { compile(): Compiled };
+
+type CompiledOf<G> = G extends Compiled
+  ? G
+  : G extends { readonly graph: infer Inner extends Compiled }
+    ? Inner
+    : G extends { compile(): infer Inner extends Compiled }
+      ? Inner
+      : never;
+
+/** What a run of the graph is started with. */
+export type InputOf<G> = CompiledOf<G>["~InputType"];
+
+/** The state of a thread of the graph; for an entrypoint, what it returns. */
+export type ValuesOf<G> = CompiledOf<G>["~OutputType"];
+
+/** The names of the graph's nodes. */
+export type NodeOf<G> =
+  CompiledOf<G> extends { readonly "~NodeType": infer Node extends string } ? Exclude<Node, "__start__"> : string;

@@ -1,0 +1,76 @@
+import type { Checkpointer } from "../checkpoint/index.ts";
+import { interruptId } from "./interrupt-id.ts";
+import { openInterrupt } from "./open-question.ts";
+import type { Question } from "./open-question.ts";
+import { asksItself, writesByTask } from "./pending-writes.ts";
+import type { TaskWrites } from "./pending-writes.ts";
+
+/** What the subgraphs under one task of the root wait for. */
+export interface NestedQuestions {
+  readonly open: readonly Question[];
+  /** Questions that were answered and not yet read by the node that asked. */
+  readonly answered: number;
+  /** Answers given in all. */
+  readonly answers: number;
+}
+
+/**
+ * Looks into the subgraphs of tasks that were interrupted (H19): the root stores only the last of the
+ * questions asked below it. Reads namespaces and not the graph, so a subgraph called inside a node's
+ * function is seen as well.
+ */
+export async function nestedQuestions(
+  checkpointer: Checkpointer,
+  threadId: string,
+  tasks: readonly { readonly id: string; readonly node: string }[],
+  writes: ReadonlyMap<string, TaskWrites>,
+): Promise<ReadonlyMap<string, NestedQuestions>> {
+  const roots = tasks.filter(({ id }) => mayAskBelow(writes.get(id)));
+  const found = new Map<string, { open: Question[]; answered: number; answers: number }>();
+  if (roots.length === 0) return found;
+
+  // "node:task" for an ordinary subgraph, "node" for one with a memory of its own (`checkpointer: true`)
+  const wanted = [...roots.map(({ id, node }) => `${node}:${id}`), ...new Set(roots.map(({ node }) => node))];
+  const tuples = await checkpointer.newestBelow(threadId, wanted);
+  const byNamespace = new Map(
+    tuples.map((tuple) => [String(tuple.config.configurable?.["checkpoint_ns"]), writesByTask(tuple.pendingWrites ?? [])]),
+  );
+  for (const tuple of tuples) {
+    const namespace = String(tuple.config.configurable?.["checkpoint_ns"]);
+    const root = roots.find(({ id, node }) => isBelow(namespace, `${node}:${id}`) || isBelow(namespace, node));
+    if (root === undefined || !isCurrent(namespace, root.id, byNamespace)) continue;
+    let below = found.get(root.id);
+    if (below === undefined) found.set(root.id, (below = { open: [], answered: 0, answers: 0 }));
+    for (const [taskId, task] of byNamespace.get(namespace) ?? []) {
+      if (task.interrupt === undefined || task.finished) continue;
+      below.answers += task.answers.length;
+      if (asksItself(task)) {
+        const id = interruptId(taskId, task.answers.length);
+        below.open.push({
+          interrupt: { ...openInterrupt(id, root.node, task.interrupt), namespace },
+          task: { checkpointNs: namespace, checkpointId: tuple.checkpoint.id, taskId, earlier: task.answers },
+        });
+      } else if (task.interrupt.perdure?.nested !== true) below.answered += 1;
+    }
+  }
+  return found;
+}
+
+function mayAskBelow(writes: TaskWrites | undefined): boolean {
+  if (writes === undefined || writes.finished || writes.interrupt === undefined) return false;
+  return writes.interrupt.perdure?.nested !== false;
+}
+
+function isBelow(namespace: string, ancestor: string): boolean {
+  return namespace === ancestor || namespace.startsWith(`${ancestor}|`);
+}
+
+/** Whether the task that a subgraph belongs to is still under way: an inner loop leaves finished ones behind. */
+function isCurrent(namespace: string, rootTaskId: string, all: ReadonlyMap<string, Map<string, TaskWrites>>): boolean {
+  const cut = namespace.lastIndexOf("|");
+  const taskId = namespace.slice(cut + 1).split(":")[1];
+  if (taskId === undefined) return true;
+  if (cut === -1) return taskId === rootTaskId;
+  const parent = all.get(namespace.slice(0, cut))?.get(taskId);
+  return parent === undefined || !parent.finished;
+}

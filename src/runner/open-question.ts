@@ -1,0 +1,23 @@
+import type { AnswerToCommit } from "../checkpoint/index.ts";
+import { interruptKind, questionDueAt } from "../nodes/index.ts";
+import type { StoredInterrupt } from "./pending-writes.ts";
+import type { OpenInterrupt } from "./thread-state.ts";
+
+/** A question that is open, and where its answer goes. */
+export interface Question {
+  readonly interrupt: OpenInterrupt;
+  readonly task?: NonNullable<AnswerToCommit["task"]>;
+}
+
+/** A stored question, as callers see it. */
+export function openInterrupt(id: string, node: string, { value, response_schema }: StoredInterrupt): OpenInterrupt {
+  const dueAt = questionDueAt(value);
+  return {
+    id,
+    kind: interruptKind(value),
+    node,
+    value,
+    ...(dueAt === undefined ? {} : { dueAt }),
+    ...(response_schema === undefined ? {} : { schema: response_schema }),
+  };
+}

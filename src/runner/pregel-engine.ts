@@ -1,0 +1,80 @@
+import { AsyncLocalStorageProviderSingleton } from "@langchain/core/singletons";
+import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
+import type { Checkpointer } from "../checkpoint/index.ts";
+import type { CheckpointView, DriveRequest, Engine } from "./engine.ts";
+import type { DriveSaver } from "./drive-saver.ts";
+import { PREGEL_KEY, START_NODE, snapshot, toPregel, withNodes } from "./pregel.ts";
+import type { PregelLike } from "./pregel.ts";
+import { GATE_KEY, gated } from "./task-gate.ts";
+
+/** LangGraph counts supersteps anew on each call; ours are counted over the run, so it gets no limit. */
+const NO_RECURSION_LIMIT = 1_000_000_000;
+
+/** The engine that drives a graph with LangGraph's own Pregel. */
+export class PregelEngine implements Engine {
+  readonly #pregel: PregelLike;
+  readonly #checkpointer: Checkpointer;
+  readonly inputSupersteps: 0 | 1;
+  readonly interruptBefore: (node: string) => boolean;
+  readonly interruptAfter: ((node: string) => boolean) | undefined;
+
+  constructor(graph: unknown, checkpointer: Checkpointer) {
+    const pregel = toPregel(graph);
+    this.#pregel = withNodes(pregel, gated);
+    this.#checkpointer = checkpointer;
+    this.inputSupersteps = START_NODE in pregel.nodes ? 1 : 0;
+    this.interruptBefore = listed(pregel.interruptBefore);
+    this.interruptAfter = (pregel.interruptAfter?.length ?? 0) > 0 ? listed(pregel.interruptAfter) : undefined;
+  }
+
+  drive(request: DriveRequest): Promise<void> {
+    // a runner called inside a node of another graph must not become a subgraph of it
+    return AsyncLocalStorageProviderSingleton.getInstance().run(undefined, () => this.#stream(request));
+  }
+
+  async #stream({ threadId, input, saver, gate, config, sink }: DriveRequest): Promise<void> {
+    const { configurable, ...rest } = config;
+    const stream = await this.#pregel.stream(input === undefined ? null : input.value, {
+      ...rest,
+      configurable: {
+        ...configurable,
+        thread_id: threadId,
+        [PREGEL_KEY.checkpointer]: saver,
+        [GATE_KEY]: gate,
+      },
+      durability: "sync",
+      recursionLimit: NO_RECURSION_LIMIT,
+      signal: gate.signal,
+      streamMode: sink?.modes ?? [],
+      subgraphs: true,
+    });
+    for await (const chunk of stream) sink?.push(chunk);
+  }
+
+  view(tuple: CheckpointTuple, options: { readonly applyFinished: boolean }): Promise<CheckpointView> {
+    return snapshot(this.#pregel, tuple, { ...options, saver: this.#checkpointer });
+  }
+
+  async update(saver: DriveSaver, threadId: string, values: unknown, asNode: string | undefined): Promise<void> {
+    await this.#pregel.updateState(configFor(saver, threadId), values, asNode);
+  }
+
+  async copy(saver: DriveSaver, threadId: string, checkpointId: string): Promise<void> {
+    await this.#pregel.updateState(configFor(saver, threadId, checkpointId), null, "__copy__");
+  }
+}
+
+function configFor(saver: DriveSaver, threadId: string, checkpointId?: string) {
+  return {
+    configurable: {
+      thread_id: threadId,
+      [PREGEL_KEY.checkpointer]: saver,
+      ...(checkpointId === undefined ? {} : { checkpoint_id: checkpointId }),
+    },
+  };
+}
+
+function listed(nodes: readonly string[] | "*" | undefined): (node: string) => boolean {
+  if (nodes === undefined) return () => false;
+  return nodes === "*" ? () => true : (node) => nodes.includes(node);
+}

@@ -1,0 +1,162 @@
+/**
+ * The one file that knows Pregel's shape and its private keys. Nothing else in the library touches
+ * them, so a second engine, or a LangGraph that renames one, is a change of this file.
+ */
+import type { BaseCheckpointSaver, CheckpointTuple } from "@langchain/langgraph-checkpoint";
+import { copyCheckpoint } from "@langchain/langgraph-checkpoint";
+import type { RunnableConfig } from "@langchain/core/runnables";
+import { PerdureError } from "../errors/index.ts";
+import { TupleSaver } from "./tuple-saver.ts";
+
+/** Keys LangGraph uses inside `configurable`. */
+export const PREGEL_KEY = {
+  abortSignals: "__pregel_abort_signals",
+  checkpointer: "__pregel_checkpointer",
+  send: "__pregel_send",
+  taskId: "__pregel_task_id",
+} as const;
+
+/** Channels of pending writes that LangGraph reserves; see its constants.ts. */
+export const CHANNEL = {
+  error: "__error__",
+  errorSource: "__error_source_node__",
+  interrupt: "__interrupt__",
+  noWrites: "__no_writes__",
+  resume: "__resume__",
+  scheduled: "__scheduled__",
+} as const;
+
+const NOT_A_RESULT = new Set<string>([
+  CHANNEL.error,
+  CHANNEL.errorSource,
+  CHANNEL.interrupt,
+  CHANNEL.resume,
+  CHANNEL.scheduled,
+]);
+
+/** Whether a pending write on this channel is part of a task's result: one that has any is finished. */
+export function isResult(channel: string): boolean {
+  return !NOT_A_RESULT.has(channel);
+}
+
+/** The node that maps a StateGraph's input to its channels; it runs as a superstep of its own. */
+export const START_NODE = "__start__";
+
+/** A LangChain config with what LangGraph adds for a task. */
+export interface TaskConfig extends RunnableConfig {
+  readonly executionInfo?: { readonly taskId: string; readonly checkpointId: string };
+}
+
+/** What runs a task's node: anything with an `invoke`. */
+export interface TaskRunnable {
+  invoke(input: unknown, config: TaskConfig): Promise<unknown>;
+}
+
+/** A PregelNode, as far as we use it. */
+export interface PregelNodeLike {
+  readonly isErrorHandler?: boolean;
+  readonly subgraphs?: readonly unknown[];
+  getNode(): TaskRunnable | undefined;
+}
+
+/** A compiled graph or entrypoint, as far as we use it. */
+export interface PregelLike {
+  readonly lg_is_pregel: true;
+  readonly name?: string;
+  readonly nodes: Readonly<Record<string, PregelNodeLike>>;
+  readonly autoValidate: boolean;
+  readonly interruptBefore?: readonly string[] | "*";
+  readonly interruptAfter?: readonly string[] | "*";
+  stream(input: unknown, options: Readonly<Record<string, unknown>>): Promise<AsyncIterable<StreamChunk>>;
+  getState(config: RunnableConfig): Promise<SnapshotLike>;
+  updateState(config: RunnableConfig, values: unknown, asNode?: string): Promise<RunnableConfig>;
+}
+
+/** One piece of a stream with `subgraphs: true` and a list of modes. */
+export type StreamChunk = readonly [namespace: readonly string[], mode: string, payload: unknown];
+
+interface SnapshotLike {
+  readonly values: unknown;
+  readonly tasks: readonly { readonly id: string; readonly name: string }[];
+}
+
+/** Takes the compiled graph out of what people have: a builder, a compiled graph, an agent, an entrypoint. */
+export function toPregel(graph: unknown): PregelLike {
+  if (isPregel(graph)) return graph;
+  if (typeof graph === "object" && graph !== null) {
+    if ("graph" in graph && isPregel(graph.graph)) return graph.graph; // createAgent's ReactAgent
+    if ("compile" in graph && typeof graph.compile === "function") {
+      const compiled: unknown = graph.compile();
+      if (isPregel(compiled)) return compiled;
+    }
+  }
+  throw new PerdureError("GRAPH_UNSUPPORTED", `A runner can't drive ${describe(graph)}.`, {
+    hint: "Pass a StateGraph, a compiled graph, an agent made by createAgent, or a functional entrypoint.",
+  });
+}
+
+/** A copy of the graph in which `wrap` replaces what runs each node; the graph itself stays as it is. */
+export function withNodes(
+  pregel: PregelLike,
+  wrap: (name: string, node: PregelNodeLike, run: TaskRunnable) => TaskRunnable,
+): PregelLike {
+  const nodes: Record<string, PregelNodeLike> = {};
+  for (const [name, node] of Object.entries(pregel.nodes)) {
+    nodes[name] = name === START_NODE ? node : withRun(node, (run) => wrap(name, node, run));
+  }
+  const construct = pregel.constructor as new (fields: object) => PregelLike;
+  return new construct({
+    ...pregel,
+    nodes,
+    checkpointer: undefined,
+    // validate() fills this index again where the constructor calls it, and would double a shared one
+    ...(pregel.autoValidate ? { triggerToNodes: {} } : {}),
+  });
+}
+
+function withRun(node: PregelNodeLike, wrap: (run: TaskRunnable) => TaskRunnable): PregelNodeLike {
+  const copy = Object.assign(Object.create(Object.getPrototypeOf(node)) as PregelNodeLike, node);
+  let wrapped: TaskRunnable | undefined;
+  copy.getNode = () => {
+    if (wrapped === undefined) {
+      const run = node.getNode();
+      if (run === undefined) return undefined;
+      wrapped = wrap(run);
+    }
+    return wrapped;
+  };
+  return copy;
+}
+
+/** The tasks of a checkpoint and its state; `applyFinished` adds what finished tasks wrote to the state. */
+export async function snapshot(
+  pregel: PregelLike,
+  tuple: CheckpointTuple,
+  options: { readonly saver: BaseCheckpointSaver; readonly applyFinished: boolean },
+): Promise<{ values: unknown; tasks: { id: string; node: string }[] }> {
+  // getState applies writes to the checkpoint it is given
+  const copy: CheckpointTuple = { ...tuple, checkpoint: copyCheckpoint(tuple.checkpoint) };
+  const { thread_id, checkpoint_id } = tuple.config.configurable ?? {};
+  const { values, tasks } = await pregel.getState({
+    configurable: {
+      thread_id,
+      ...(options.applyFinished ? {} : { checkpoint_id }),
+      [PREGEL_KEY.checkpointer]: new TupleSaver(copy, options.saver),
+    },
+  });
+  return { values, tasks: tasks.map(({ id, name }) => ({ id, node: name })) };
+}
+
+function isPregel(value: unknown): value is PregelLike {
+  return typeof value === "object" && value !== null && "lg_is_pregel" in value && value.lg_is_pregel === true;
+}
+
+function describe(value: unknown): string {
+  if (typeof value !== "object" || value === null) return `a value of type ${value === null ? "null" : typeof value}`;
+  return `an object of class ${value.constructor?.name ?? "Object"}`;
+}
+
+/** Whether a config comes from inside a running graph. */
+export function isInsideGraph(config: RunnableConfig): boolean {
+  return config.configurable !== undefined && "__pregel_read" in config.configurable;
+}

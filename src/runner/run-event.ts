@@ -1,0 +1,31 @@
+import type { BaseMessage } from "@langchain/core/messages";
+import type { OpenInterrupt, ThreadState } from "./thread-state.ts";
+
+/** Where in the graph an event comes from. */
+export interface EventSource {
+  readonly node: string;
+  /** The subgraph it happened in, outermost first, as LangGraph names them; empty for the root graph. */
+  readonly namespace: readonly string[];
+}
+
+/**
+ * What happens while a thread is driven, in the order in which it does.
+ * - `task_start`, `task_end`: a task begins and ends, with the error it threw if it did
+ * - `update`: what a finished task returned
+ * - `token`: a piece of a chat model's message
+ * - `custom`: what a node wrote with LangGraph's `writer`
+ * - `interrupt`: a question was asked and is stored; siblings may still run
+ * - `state`: driving is over; the last event
+ */
+export type RunEvent<Values = Record<string, unknown>, Node extends string = string> =
+  | (EventSource & { readonly type: "task_start"; readonly taskId: string })
+  | (EventSource & {
+      readonly type: "task_end";
+      readonly taskId: string;
+      readonly error?: { readonly name: string; readonly message: string };
+    })
+  | (EventSource & { readonly type: "update"; readonly update: unknown })
+  | (EventSource & { readonly type: "token"; readonly text: string; readonly message: BaseMessage })
+  | { readonly type: "custom"; readonly namespace: readonly string[]; readonly value: unknown }
+  | { readonly type: "interrupt"; readonly interrupt: OpenInterrupt<Node> }
+  | { readonly type: "state"; readonly state: ThreadState<Values, Node> };

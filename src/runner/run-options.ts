@@ -1,0 +1,123 @@
+import type { Callbacks } from "@langchain/core/callbacks/manager";
+import { z } from "zod";
+import { PerdureError } from "../errors/index.ts";
+import type { DriveConfig } from "./engine.ts";
+
+/** What every call that may run nodes can be given. */
+export interface CallOptions {
+  /** Passed to the nodes as LangGraph's `runtime.context`; not stored, so give it again on the next call. */
+  readonly context?: Readonly<Record<string, unknown>>;
+  /** Goes to the nodes and to tracing. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  /** More keys for `config.configurable`; `thread_id` is the runner's. */
+  readonly configurable?: Readonly<Record<string, unknown>>;
+  /** LangChain callback handlers. */
+  readonly callbacks?: Callbacks;
+  /** Tags for tracing. */
+  readonly tags?: readonly string[];
+  /** How many tasks of a superstep run at the same time. @default all of them */
+  readonly maxConcurrency?: number;
+  /** Stops driving: the call throws the signal's reason, and the thread can be continued. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options of the calls that drive a thread until it stops. */
+export interface RunOptions extends CallOptions {
+  /**
+   * Most supersteps of the whole run, counted over all calls and crashes. When they are used up the
+   * thread stays `ready`. @default the run's own limit, 10 000 unless `start` set another
+   */
+  readonly maxSteps?: number;
+  /**
+   * What to do while somebody else drives the thread: `reject` throws THREAD_BUSY (an answer or a
+   * signal is committed all the same, and whoever drives goes on with it), `enqueue` waits. @default "reject"
+   */
+  readonly whenBusy?: "reject" | "enqueue";
+}
+
+/** Options of `runner.start`. */
+export interface StartOptions extends RunOptions {
+  /** Drop what the thread waits for or has not finished, and begin a new turn. It is recorded. @default false */
+  readonly supersede?: boolean;
+}
+
+/** Options of `runner.continue`. */
+export interface ContinueOptions extends RunOptions {
+  /** Answer just these timers and expiries as being due. @default those whose time is over by the runner's clock */
+  readonly due?: readonly string[];
+}
+
+/** Options of `runner.step`. */
+export interface StepOptions extends CallOptions {
+  /** Ids of the ready tasks to run. Those that were finished meanwhile are skipped. @default none: only commits a finished superstep */
+  readonly tasks?: readonly string[];
+  /** Supersteps this call may run, the present one among them. @default 1 */
+  readonly maxSteps?: number;
+  /** No further superstep is begun from here on, in milliseconds since the epoch. */
+  readonly deadline?: number;
+}
+
+/** The limit of supersteps of a run for which nobody set one. */
+export const DEFAULT_MAX_STEPS = 10_000;
+
+const COUNT = z.number().int().min(1);
+const FIELDS = {
+  callbacks: z.custom<object>((value) => typeof value === "object" && value !== null),
+  configurable: z.record(z.string(), z.unknown()),
+  context: z.record(z.string(), z.unknown()),
+  deadline: z.number(),
+  due: z.array(z.string()),
+  maxConcurrency: COUNT,
+  maxSteps: COUNT,
+  metadata: z.record(z.string(), z.unknown()),
+  signal: z.instanceof(AbortSignal),
+  supersede: z.boolean(),
+  tags: z.array(z.string()),
+  tasks: z.array(z.string()),
+  whenBusy: z.enum(["reject", "enqueue"]),
+};
+const CALL = ["callbacks", "configurable", "context", "maxConcurrency", "metadata", "signal", "tags"] as const;
+const RUN = [...CALL, "maxSteps", "whenBusy"] as const;
+const SCHEMAS = {
+  start: schemaOf([...RUN, "supersede"]),
+  resume: schemaOf(RUN),
+  continue: schemaOf([...RUN, "due"]),
+  signal: schemaOf(RUN),
+  step: schemaOf([...CALL, "deadline", "maxSteps", "tasks"]),
+};
+
+/** Refuses options that a call does not have, or that do not fit. */
+export function checkOptions(call: keyof typeof SCHEMAS, options: object): void {
+  const parsed = SCHEMAS[call].safeParse(options);
+  if (parsed.success) return;
+  const what = z.prettifyError(parsed.error).replaceAll("\n", "; ");
+  throw new PerdureError("OPTIONS_INVALID", `runner.${call} was given options that don't fit: ${what}.`, {
+    hint: "The docstrings of the options say what fits.",
+  });
+}
+
+/** Refuses what can't name a thread. */
+export function checkThreadId(threadId: unknown): void {
+  if (typeof threadId === "string" && threadId !== "" && !threadId.includes("\0")) return;
+  throw new PerdureError("OPTIONS_INVALID", `A thread_id is a string that is not empty, not ${JSON.stringify(threadId)}.`, {
+    hint: 'Pass one such as "case-42".',
+  });
+}
+
+/** The part of the options that goes to the nodes. */
+export function driveConfig(options: CallOptions, runName: string): DriveConfig {
+  const { configurable, context, metadata, callbacks, tags, maxConcurrency } = options;
+  return {
+    runName,
+    ...(configurable === undefined ? {} : { configurable }),
+    ...(context === undefined ? {} : { context }),
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(callbacks === undefined ? {} : { callbacks }),
+    ...(tags === undefined ? {} : { tags }),
+    ...(maxConcurrency === undefined ? {} : { maxConcurrency }),
+  };
+}
+
+function schemaOf(names: readonly (keyof typeof FIELDS)[]) {
+  return z.strictObject(Object.fromEntries(names.map((name) => [name, FIELDS[name].optional()])));
+}

@@ -1,0 +1,145 @@
+import { Runnable } from "@langchain/core/runnables";
+import type { RunnableConfig } from "@langchain/core/runnables";
+import { Command, isCommand } from "@langchain/langgraph";
+import { PerdureError } from "../errors/index.ts";
+import type { Answers } from "./answers.ts";
+import type { DriveWatch, Driven, Driver } from "./driver.ts";
+import { isInsideGraph } from "./pregel.ts";
+import type { StreamChunk } from "./pregel.ts";
+import type { RunOptions } from "./run-options.ts";
+import { checkThreadId } from "./run-options.ts";
+import { whileDriving } from "./stream-events.ts";
+import type { ThreadOperations } from "./thread-operations.ts";
+import { toThreadState } from "./thread-view.ts";
+
+/** The keys LangGraph adds to a Runnable's config for streaming. */
+interface StreamConfig extends RunnableConfig {
+  readonly streamMode?: string | readonly string[];
+  readonly subgraphs?: boolean;
+  readonly context?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * A runner in the clothes of a compiled graph. `recursionLimit` is not looked at: LangChain fills it
+ * in where nobody gave it; the limit of a run is the runner's `maxSteps`.
+ */
+export class RunnerRunnable<Input, Values> extends Runnable<Input | Command | null, Values> {
+  static override lc_name(): string {
+    return "PerdureRunner";
+  }
+
+  override lc_namespace = ["perdure", "runner"];
+  override lc_serializable = false;
+  readonly #driver: Driver;
+  readonly #threads: ThreadOperations;
+
+  constructor(driver: Driver, threads: ThreadOperations, name: string) {
+    super();
+    this.#driver = driver;
+    this.#threads = threads;
+    this.name = name;
+  }
+
+  override async invoke(input: Input | Command | null, config: StreamConfig = {}): Promise<Values> {
+    return outputOf(await this.#drive(input, config, config.signal, undefined)) as Values;
+  }
+
+  /** Streams as a compiled graph does, in the modes of `config.streamMode`. @default "updates" */
+  override async *_streamIterator(input: Input | Command | null, config: StreamConfig = {}): AsyncGenerator<Values> {
+    const { streamMode = "updates", subgraphs = false } = config;
+    const modes = typeof streamMode === "string" ? [streamMode] : streamMode;
+    const shape = ([namespace, mode, payload]: StreamChunk): unknown => {
+      const parts = [...(subgraphs ? [namespace] : []), ...(typeof streamMode === "string" ? [] : [mode]), payload];
+      return parts.length === 1 ? payload : parts;
+    };
+    yield* whileDriving<Values>(config.signal, async (signal, emit) => {
+      const push = (chunk: StreamChunk): void => {
+        if ((subgraphs || chunk[0].length === 0) && !isOurs(chunk)) emit(shape(chunk) as Values);
+      };
+      const watch: DriveWatch = { sink: { modes, push }, started: () => {}, ended: () => {}, asked: () => {} };
+      const output = outputOf(await this.#drive(input, config, signal, watch));
+      for (const mode of modes.filter((name) => name === "updates" || name === "values")) {
+        if (isInterrupted(output)) emit(shape([[], mode, { __interrupt__: output.__interrupt__ }]) as Values);
+      }
+    });
+  }
+
+  async #drive(
+    input: Input | Command | null,
+    config: StreamConfig,
+    signal: AbortSignal | undefined,
+    watch: DriveWatch | undefined,
+  ): Promise<Driven> {
+    const { thread_id: threadId, checkpoint_id: checkpointId, ...configurable } = config.configurable ?? {};
+    checkThreadId(threadId);
+    if (isInsideGraph(config)) {
+      throw new PerdureError("GRAPH_UNSUPPORTED", `The runner "${this.name}" can't be a node of another graph.`, {
+        hint: "Add the graph itself as the node: LangGraph keeps its state in the thread of the outer graph.",
+      });
+    }
+    if (checkpointId !== undefined) {
+      throw new PerdureError("OPTIONS_INVALID", `Thread "${threadId}" can't be driven from checkpoint_id "${checkpointId}".`, {
+        hint: "Make it the head with runner.fork first.", // H16
+      });
+    }
+    const options: RunOptions = {
+      configurable,
+      ...(signal === undefined ? {} : { signal }),
+      ...(config.context === undefined ? {} : { context: config.context }),
+      ...(config.metadata === undefined ? {} : { metadata: config.metadata }),
+      ...(config.callbacks === undefined ? {} : { callbacks: config.callbacks }),
+      ...(config.tags === undefined ? {} : { tags: config.tags }),
+      ...(config.maxConcurrency === undefined ? {} : { maxConcurrency: config.maxConcurrency }),
+    };
+    if (isCommand(input)) return this.#threads.resume(threadId, answersOf(input), options, watch);
+    if (input !== null) return this.#threads.start(threadId, input, options, watch);
+    const breakpoint = (await this.#driver.readExisting(threadId)).questions.find(
+      ({ interrupt }) => interrupt.kind === "breakpoint",
+    );
+    if (breakpoint === undefined) return this.#threads.continue(threadId, options, watch);
+    return this.#threads.resume(threadId, { [breakpoint.interrupt.id]: true }, options, watch);
+  }
+}
+
+/** LangGraph's `resume` is a map only when every key is an interrupt's id. */
+function answersOf({ resume, update, goto }: Command): Answers {
+  const goes = Array.isArray(goto) ? goto.length > 0 : goto !== undefined;
+  if (resume === undefined || update !== undefined || goes) {
+    throw new PerdureError("OPTIONS_INVALID", "A Command as an input can only resume.", {
+      hint: "Use runner.update to change the state.",
+    });
+  }
+  const keys = typeof resume === "object" && resume !== null ? Object.keys(resume) : [];
+  const isMap = keys.length > 0 && keys.every((key) => /^[0-9a-f]{32}$/.test(key));
+  return isMap ? (resume as Readonly<Record<string, unknown>>) : { answer: resume };
+}
+
+/** The state as a compiled graph's `invoke` returns it, or what it throws. */
+function outputOf({ view, error }: Driven): unknown {
+  const state = toThreadState(view);
+  if (state.status === "error") throw error ?? Object.assign(new Error(state.error.message), { name: state.error.name });
+  if (state.status === "cancelled") {
+    throw new PerdureError("RUN_CANCELLED", `Thread "${state.threadId}" was cancelled: ${state.reason}.`, {
+      hint: "Take it up again with runner.continue.",
+    });
+  }
+  if (state.status === "ready") {
+    throw new PerdureError("STEP_LIMIT_REACHED", `Thread "${state.threadId}" stopped at step ${state.step}, unfinished.`, {
+      hint: "Nothing is lost: go on with runner.continue and a higher maxSteps.",
+    });
+  }
+  if (state.interrupts.length === 0) return state.values;
+  const interrupts = state.interrupts.map(({ id, value }) => ({ id, value }));
+  return { ...(typeof state.values === "object" ? state.values : {}), __interrupt__: interrupts };
+}
+
+function isInterrupted(output: unknown): output is { __interrupt__: unknown } {
+  return typeof output === "object" && output !== null && "__interrupt__" in output;
+}
+
+/** What we tell ourselves, with the right ids, or what LangGraph repeats of an earlier call. */
+function isOurs([, mode, payload]: StreamChunk): boolean {
+  if ((mode !== "updates" && mode !== "values") || typeof payload !== "object" || payload === null) return false;
+  if ("__interrupt__" in payload) return true;
+  return mode === "updates" && "__metadata__" in payload;
+}

@@ -1,0 +1,206 @@
+import type { Runnable } from "@langchain/core/runnables";
+import type { Command } from "@langchain/langgraph";
+import { Checkpointer } from "../checkpoint/index.ts";
+import { PerdureError } from "../errors/index.ts";
+import type { Answers } from "./answers.ts";
+import { Driver } from "./driver.ts";
+import type { Driven } from "./driver.ts";
+import { forkThread, updateThread } from "./edit-thread.ts";
+import type { ForkOptions, UpdateOptions } from "./edit-thread.ts";
+import type { DrivableGraph, InputOf, NodeOf, ValuesOf } from "./graph-types.ts";
+import { PregelEngine } from "./pregel-engine.ts";
+import type { RunEvent } from "./run-event.ts";
+import { checkOptions, checkThreadId } from "./run-options.ts";
+import type { ContinueOptions, RunOptions, StartOptions, StepOptions } from "./run-options.ts";
+import { RunnerRunnable } from "./runner-runnable.ts";
+import { streamEvents } from "./stream-events.ts";
+import { readHistory } from "./thread-history.ts";
+import type { HistoryOptions, ThreadCheckpoint } from "./thread-history.ts";
+import { ThreadOperations } from "./thread-operations.ts";
+import type { ThreadSignal } from "./thread-operations.ts";
+import type { ThreadState } from "./thread-state.ts";
+import { toThreadState } from "./thread-view.ts";
+
+/** Options of {@link createRunner}. */
+export interface RunnerOptions {
+  /** Names the graph in traces and messages. */
+  readonly name: string;
+  /** Where its threads live; from `openCheckpointer`. */
+  readonly checkpointer: Checkpointer;
+  /** The time, in milliseconds since the epoch, by which timers are due. @default Date.now */
+  readonly now?: () => number;
+}
+
+/** What `runner.stream` does while its events are read. */
+export type StreamCommand<Input> =
+  | { readonly start: Input }
+  | { readonly resume: Answers }
+  | { readonly continue: true };
+
+/**
+ * Drives one graph on threads: each is a run of the graph that outlives the process. Every call
+ * returns the thread as it stands when driving stops; what it accepted is stored by then (I1).
+ */
+export interface Runner<Input, Values, Node extends string> {
+  readonly name: string;
+
+  /**
+   * Begins a turn: commits the input and drives the thread until nothing can run.
+   * @throws THREAD_BUSY, THREAD_INTERRUPTED, THREAD_UNFINISHED, OPTIONS_INVALID, CHECKPOINT_CONFLICT
+   */
+  start(threadId: string, input: Input, options?: StartOptions): Promise<ThreadState<Values, Node>>;
+
+  /**
+   * Answers open interrupts, all of those given or none, and drives on. Giving the same answer again
+   * changes nothing, also on a finished thread. While somebody else drives the thread the answer is
+   * committed and they go on with it.
+   * @throws INTERRUPT_AMBIGUOUS, INTERRUPT_NOT_OPEN, INTERRUPT_ALREADY_ANSWERED, ANSWER_INVALID,
+   * RUN_CANCELLED, STEP_LIMIT_REACHED, THREAD_NOT_FOUND
+   */
+  resume(threadId: string, answers: Answers, options?: RunOptions): Promise<ThreadState<Values, Node>>;
+
+  /**
+   * Leaves a signal for the thread, which is kept until a node asks for one of its name, and drives on
+   * if one did. A thread that was not started yet keeps it too; then there is no state to return.
+   */
+  signal(threadId: string, signal: ThreadSignal, options?: RunOptions): Promise<ThreadState<Values, Node> | undefined>;
+
+  /**
+   * Goes on after a crash, a failure, a cancel, or when a timer is due: runs what has not run, and
+   * what failed once more. On a thread that has nothing to do it only looks.
+   * @throws THREAD_BUSY, THREAD_NOT_FOUND, STEP_LIMIT_REACHED, CHECKPOINT_CONFLICT
+   */
+  continue(threadId: string, options?: ContinueOptions): Promise<ThreadState<Values, Node>>;
+
+  /**
+   * Lets just these ready tasks run, beside other calls that run their siblings, in this process or
+   * another. The last one in commits the superstep. Ids of tasks that are past are skipped, so a
+   * repeated call is safe.
+   * @throws TASK_NOT_READY for a task that waits for an answer
+   */
+  step(threadId: string, options?: StepOptions): Promise<ThreadState<Values, Node>>;
+
+  /** Where the thread stands; runs nothing. @throws THREAD_NOT_FOUND */
+  inspect(threadId: string): Promise<ThreadState<Values, Node>>;
+
+  /**
+   * Drives as `start`, `resume` or `continue` do, and tells what happens meanwhile. Leaving the loop
+   * early stops driving; the thread can be continued.
+   */
+  stream(
+    threadId: string,
+    command: StreamCommand<Input>,
+    options?: StartOptions & ContinueOptions,
+  ): AsyncIterable<RunEvent<Values, Node>>;
+
+  /** The thread's checkpoints, newest first. */
+  history(threadId: string, options?: HistoryOptions): AsyncIterable<ThreadCheckpoint<Values, Node>>;
+
+  /**
+   * Makes an older checkpoint the head again, so that `continue` goes on from there. Drives nothing.
+   * @throws CHECKPOINT_NOT_FOUND, FORK_HALF_DONE, THREAD_BUSY
+   */
+  fork(threadId: string, options: ForkOptions): Promise<ThreadState<Values, Node>>;
+
+  /** Changes the state as if a node had. Drives nothing. @throws THREAD_BUSY */
+  update(threadId: string, values: Partial<Values>, options?: UpdateOptions<Node>): Promise<ThreadState<Values, Node>>;
+
+  /**
+   * Stops the thread wherever it is driven: aborts the signal of running nodes, and whatever they
+   * return later is not applied (I7). `continue` takes it up again.
+   */
+  cancel(threadId: string, reason: string): Promise<ThreadState<Values, Node>>;
+
+  /**
+   * The runner as a LangChain Runnable, for wherever a compiled graph goes: `thread_id` from
+   * `config.configurable`, `Command({ resume })` and `null` as inputs. A failed task throws.
+   */
+  asRunnable(): Runnable<Input | Command | null, Values>;
+}
+
+/**
+ * Makes a runner for a graph: a StateGraph, a compiled graph, an agent made by createAgent, or a
+ * functional entrypoint. The graph stays as it is; a checkpointer it was compiled with is not used.
+ * @throws GRAPH_UNSUPPORTED, CHECKPOINTER_UNSUPPORTED, OPTIONS_INVALID
+ */
+export function createRunner<const G extends DrivableGraph>(
+  graph: G,
+  options: RunnerOptions,
+): Runner<InputOf<G>, ValuesOf<G>, NodeOf<G>> {
+  const { name, checkpointer, now = Date.now } = checkRunnerOptions(options);
+  const driver = new Driver(new PregelEngine(graph, checkpointer), checkpointer, now);
+  const threads = new ThreadOperations(driver, name);
+  type State = ThreadState<ValuesOf<G>, NodeOf<G>>;
+  const stateOf = ({ view }: Pick<Driven, "view">): State => toThreadState(view) as State;
+
+  return {
+    name,
+    async start(threadId, input, runOptions = {}) {
+      checkThreadId(threadId);
+      checkOptions("start", runOptions);
+      return stateOf(await threads.start(threadId, input, runOptions));
+    },
+    async resume(threadId, answers, runOptions = {}) {
+      checkThreadId(threadId);
+      checkOptions("resume", runOptions);
+      return stateOf(await threads.resume(threadId, answers, runOptions));
+    },
+    async signal(threadId, signal, runOptions = {}) {
+      checkThreadId(threadId);
+      checkOptions("signal", runOptions);
+      const driven = await threads.signal(threadId, signal, runOptions);
+      return driven && stateOf(driven);
+    },
+    async continue(threadId, runOptions = {}) {
+      checkThreadId(threadId);
+      checkOptions("continue", runOptions);
+      return stateOf(await threads.continue(threadId, runOptions));
+    },
+    async step(threadId, stepOptions = {}) {
+      checkThreadId(threadId);
+      checkOptions("step", stepOptions);
+      return stateOf(await threads.step(threadId, stepOptions));
+    },
+    async inspect(threadId) {
+      checkThreadId(threadId);
+      return stateOf({ view: await driver.readExisting(threadId) });
+    },
+    stream(threadId, command, runOptions = {}) {
+      checkThreadId(threadId);
+      return streamEvents(threads, threadId, command, runOptions) as AsyncIterable<RunEvent<ValuesOf<G>, NodeOf<G>>>;
+    },
+    history(threadId, historyOptions = {}) {
+      checkThreadId(threadId);
+      return readHistory(driver, threadId, historyOptions) as AsyncIterable<ThreadCheckpoint<ValuesOf<G>, NodeOf<G>>>;
+    },
+    async fork(threadId, forkOptions) {
+      checkThreadId(threadId);
+      return stateOf({ view: await forkThread(driver, threadId, forkOptions) });
+    },
+    async update(threadId, values, updateOptions = {}) {
+      checkThreadId(threadId);
+      return stateOf({ view: await updateThread(driver, threadId, values, updateOptions) });
+    },
+    async cancel(threadId, reason) {
+      checkThreadId(threadId);
+      return stateOf({ view: await threads.cancel(threadId, reason) });
+    },
+    asRunnable() {
+      return new RunnerRunnable<InputOf<G>, ValuesOf<G>>(driver, threads, name);
+    },
+  };
+}
+
+function checkRunnerOptions(options: RunnerOptions): RunnerOptions {
+  if (typeof options.name !== "string" || options.name === "") {
+    throw new PerdureError("OPTIONS_INVALID", `A runner needs a name, not ${JSON.stringify(options.name)}.`, {
+      hint: 'Pass one such as { name: "support" }.',
+    });
+  }
+  if (!(options.checkpointer instanceof Checkpointer)) {
+    throw new PerdureError("CHECKPOINTER_UNSUPPORTED", `Runner "${options.name}" was given no checkpointer of perdure's.`, {
+      hint: 'Open one: checkpointer: await openCheckpointer("memory:"). LangGraph\'s own savers can\'t lock a thread.',
+    });
+  }
+  return options;
+}

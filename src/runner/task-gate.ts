@@ -1,0 +1,173 @@
+import { setMaxListeners } from "node:events";
+import { GraphInterrupt } from "@langchain/langgraph";
+import type { LangGraphRunnableConfig } from "@langchain/langgraph";
+import { beginAttempt } from "../nodes/index.ts";
+import type { DriveSaver } from "./drive-saver.ts";
+import { PREGEL_KEY } from "./pregel.ts";
+import type { PregelNodeLike, TaskConfig, TaskRunnable } from "./pregel.ts";
+
+/** Which tasks a drive may run. */
+export interface GatePlan {
+  /** At the head: only these task ids; absent for all. */
+  readonly only?: ReadonlySet<string>;
+  /** At the head: not these, because they wait for an answer or failed before. */
+  readonly except: ReadonlySet<string>;
+  /** The head the two lists speak of; undefined when an input makes a new one. */
+  readonly headCheckpointId: string | undefined;
+  /** The last superstep whose tasks may run. */
+  readonly lastStep: number;
+  /** From this time on no further superstep is begun, in milliseconds since the epoch. */
+  readonly deadline: number | undefined;
+  readonly now: () => number;
+}
+
+/** What happens to a task, for whoever watches. */
+export interface TaskWatcher {
+  readonly started: (task: RunningTask) => void;
+  readonly ended: (task: RunningTask, error: unknown) => void;
+}
+
+/** A task that a drive lets run. */
+export interface RunningTask {
+  readonly id: string;
+  readonly node: string;
+  readonly step: number;
+}
+
+/** Where a drive's gate stands in `configurable`, so that one graph serves many drives at once. */
+export const GATE_KEY = "__perdure_gate";
+
+/**
+ * Decides for each task of one drive whether it runs now. A task that may not run throws an empty
+ * GraphInterrupt, which LangGraph takes as "not now" and does not store.
+ */
+export class TaskGate {
+  readonly #plan: GatePlan;
+  readonly #saver: DriveSaver;
+  readonly #watcher: TaskWatcher | undefined;
+  readonly #ended: Set<string>;
+  /** Aborts when the drive is to stop. */
+  readonly signal: AbortSignal;
+  /** Tasks that were let through. */
+  readonly admitted = new Set<string>();
+  /** The limit that kept a task from running, if one did. */
+  stoppedBy: "maxSteps" | "deadline" | undefined;
+
+  /** @param ended collects the ids of tasks that ran to their end */
+  constructor(
+    plan: GatePlan,
+    saver: DriveSaver,
+    signal: AbortSignal,
+    ended: Set<string>,
+    watcher: TaskWatcher | undefined,
+  ) {
+    this.#plan = plan;
+    this.#saver = saver;
+    this.#ended = ended;
+    this.#watcher = watcher;
+    this.signal = signal;
+    setMaxListeners(0, signal);
+  }
+
+  /** Runs the task, or turns it away. */
+  async run(name: string, node: PregelNodeLike, run: TaskRunnable, input: unknown, config: TaskConfig): Promise<unknown> {
+    const id = taskIdOf(config);
+    const result = this.#saver.resultOf(id);
+    if (result !== undefined) return replay(result, config); // I2
+    if (!this.#admits(id, node, config)) throw new GraphInterrupt([]);
+    this.admitted.add(id);
+    const task: RunningTask = { id, node: name, step: stepOf(config) };
+    // I1, I2: what this task builds on, the run's input first of all, is stored before it begins
+    const stored = this.#saver.stored();
+    if (stored !== undefined) await stored;
+    this.signal.throwIfAborted();
+    beginAttempt(config as LangGraphRunnableConfig); // H15
+    this.#watcher?.started(task);
+    try {
+      const output = await run.invoke(input, this.#shield(config));
+      this.signal.throwIfAborted(); // I7: too late
+      this.#ended.add(id);
+      this.#watcher?.ended(task, undefined);
+      return output;
+    } catch (thrown) {
+      const error = asError(thrown);
+      this.#watcher?.ended(task, error);
+      throw error;
+    }
+  }
+
+  #admits(id: string, node: PregelNodeLike, config: TaskConfig): boolean {
+    if (node.isErrorHandler === true) return true; // belongs to the superstep of the task that failed
+    const { only, except, headCheckpointId, lastStep, deadline, now } = this.#plan;
+    if (config.executionInfo?.checkpointId === headCheckpointId) return !except.has(id) && (only === undefined || only.has(id));
+    if (stepOf(config) > lastStep) this.stoppedBy = "maxSteps";
+    else if (deadline !== undefined && now() >= deadline) this.stoppedBy = "deadline";
+    else return true;
+    return false;
+  }
+
+  /**
+   * The config as the node sees it. LangGraph aborts the siblings of a task that failed; here they go
+   * on to their end, so the result of a superstep does not depend on which task failed first (I5). Its
+   * limit on parallel tasks stays at the root, since a subgraph loses tasks by it (H20).
+   */
+  #shield(config: TaskConfig): TaskConfig {
+    const { maxConcurrency: _, ...rest } = config;
+    return { ...rest, signal: this.#signalFor(config) };
+  }
+
+  #signalFor(config: TaskConfig): AbortSignal {
+    const signals = config.configurable?.[PREGEL_KEY.abortSignals] as AbortSignals | undefined;
+    const timeouts: AbortSignal[] = [];
+    if (signals?.timeoutAbortSignal !== undefined) timeouts.push(signals.timeoutAbortSignal);
+    const { signal } = config;
+    if (signal !== undefined && signals !== undefined && signal !== signals.composedAbortSignal) {
+      timeouts.push(unlessFirst(signal, signals.composedAbortSignal)); // LangGraph's own timeout of this node
+    }
+    return timeouts.length === 0 ? this.signal : AbortSignal.any([this.signal, ...timeouts]);
+  }
+}
+
+interface AbortSignals {
+  readonly timeoutAbortSignal?: AbortSignal;
+  readonly composedAbortSignal?: AbortSignal;
+}
+
+/** Lets a gate, where the config has one, decide over each run of the node. */
+export function gated(name: string, node: PregelNodeLike, run: TaskRunnable): TaskRunnable {
+  return {
+    invoke(input, config) {
+      const gate = config.configurable?.[GATE_KEY];
+      return gate instanceof TaskGate ? gate.run(name, node, run, input, config) : run.invoke(input, config);
+    },
+  };
+}
+
+/** LangGraph takes a thrown `undefined` for success, and fails on other primitives. */
+function asError(thrown: unknown): object {
+  if (typeof thrown === "object" && thrown !== null) return thrown;
+  return new Error(`The node threw ${String(thrown)}, which is no error.`, { cause: thrown });
+}
+
+function taskIdOf(config: TaskConfig): string {
+  return config.executionInfo?.taskId ?? String(config.configurable?.[PREGEL_KEY.taskId]);
+}
+
+function stepOf(config: TaskConfig): number {
+  return Number(config.metadata?.["langgraph_step"]);
+}
+
+function replay(result: readonly (readonly [string, unknown])[], config: TaskConfig): undefined {
+  const send = config.configurable?.[PREGEL_KEY.send] as (writes: unknown) => void;
+  send(result.map(([channel, value]) => [channel, value]));
+}
+
+function unlessFirst(signal: AbortSignal, other: AbortSignal | undefined): AbortSignal {
+  const controller = new AbortController();
+  const follow = (): void => {
+    if (other?.aborted !== true) controller.abort(signal.reason);
+  };
+  if (signal.aborted) follow();
+  else signal.addEventListener("abort", follow, { once: true });
+  return controller.signal;
+}

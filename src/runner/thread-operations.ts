@@ -1,0 +1,192 @@
+import { randomUUID } from "node:crypto";
+import type { RunRecord, ThreadRecord } from "../checkpoint/index.ts";
+import { PerdureError } from "../errors/index.ts";
+import { commitAnswers, commitDue, commitSignals } from "./answers.ts";
+import type { Answers } from "./answers.ts";
+import { threadBusy } from "./driver.ts";
+import type { DriveContext, DrivePlan, DriveWatch, Driven, Driver } from "./driver.ts";
+import { DEFAULT_MAX_STEPS, driveConfig } from "./run-options.ts";
+import type { CallOptions, ContinueOptions, RunOptions, StartOptions, StepOptions } from "./run-options.ts";
+import { toThreadState } from "./thread-view.ts";
+import type { ThreadView } from "./thread-view.ts";
+
+/** A signal for a thread. */
+export interface ThreadSignal {
+  readonly name: string;
+  /** Any value that can be stored. */
+  readonly payload?: unknown;
+  /** The same id again is the same signal, kept once. @default a new one */
+  readonly id?: string;
+}
+
+/**
+ * The operations of one graph's threads, with the rules of when each is allowed. All of them return
+ * the thread as it stands after them, and throw what the caller must hear.
+ */
+export class ThreadOperations {
+  readonly #driver: Driver;
+  readonly #name: string;
+
+  constructor(driver: Driver, name: string) {
+    this.#driver = driver;
+    this.#name = name;
+  }
+
+  async start(threadId: string, input: unknown, options: StartOptions, watch?: DriveWatch): Promise<Driven> {
+    if (input === null || input === undefined) {
+      throw new PerdureError("OPTIONS_INVALID", `Thread "${threadId}" was started without an input.`, {
+        hint: "Pass the graph's input; to go on with a thread, use runner.continue.",
+      });
+    }
+    const maxSteps = options.maxSteps ?? DEFAULT_MAX_STEPS;
+    const driven = await this.#drive(threadId, options, watch, (view, before) => {
+      const dropped = view === undefined ? undefined : this.#mayStart(view, options.supersede ?? false);
+      const inputStep = (view?.step ?? -2) + 1; // as LangGraph counts
+      const at = new Date(this.#driver.now()).toISOString();
+      const run: RunRecord = { id: randomUUID(), inputStep, startedAt: at, maxSteps };
+      const record = (stored: ThreadRecord): ThreadRecord => ({
+        ...stored,
+        run,
+        cancelled: null,
+        superseded: dropped === undefined ? stored.superseded : [...stored.superseded, { interruptIds: dropped, at }],
+      });
+      return { input: { value: input }, record, retryFailed: false, lastStep: this.#lastStep({ ...before, run }) };
+    });
+    if (driven === undefined) throw threadBusy(threadId); // H6
+    return driven;
+  }
+
+  async resume(threadId: string, answers: Answers, options: RunOptions, watch?: DriveWatch): Promise<Driven> {
+    await commitAnswers(this.#driver.checkpointer, await this.#driver.readExisting(threadId), answers);
+    return this.#goOn(threadId, options, watch, false);
+  }
+
+  async signal(threadId: string, signal: ThreadSignal, options: RunOptions): Promise<Driven | undefined> {
+    const { name, payload = null, id = randomUUID() } = signal;
+    const { checkpointer, now } = this.#driver;
+    await checkpointer.updateRecord(threadId, (record) =>
+      record.signals.some((stored) => stored.id === id)
+        ? record
+        : { ...record, signals: [...record.signals, { id, name, payload, at: new Date(now()).toISOString() }] },
+    );
+    const view = await this.#driver.read(threadId);
+    if (view === undefined) return undefined; // kept for a thread that is yet to be started
+    if (!(await commitSignals(checkpointer, view))) return settled(view);
+    return this.#goOn(threadId, options, undefined, false);
+  }
+
+  async continue(threadId: string, options: ContinueOptions, watch?: DriveWatch): Promise<Driven> {
+    const { checkpointer, now } = this.#driver;
+    const existing = await this.#driver.readExisting(threadId);
+    if (existing.record.cancelled !== null && existing.tasks.length > 0) {
+      await checkpointer.updateRecord(threadId, (record) => ({ ...record, cancelled: null, epoch: record.epoch + 1 }));
+    }
+    await commitDue(checkpointer, existing, now(), options.due);
+    await commitSignals(checkpointer, await this.#driver.readExisting(threadId));
+    return this.#goOn(threadId, options, watch, true);
+  }
+
+  step(threadId: string, options: StepOptions, watch?: DriveWatch): Promise<Driven> {
+    const { tasks = [], maxSteps = 1, deadline } = options;
+    return this.#driver.driveBeside(threadId, this.#context(options, watch), (view): DrivePlan | undefined => {
+      if (view.record.cancelled !== null || view.tasks.length === 0) return undefined;
+      const waiting = view.tasks.find(({ id, phase }) => phase === "waiting" && tasks.includes(id));
+      if (waiting !== undefined) {
+        throw new PerdureError("TASK_NOT_READY", `Task "${waiting.id}" of node "${waiting.node}" waits for an answer.`, {
+          hint: "Answer its interrupt with runner.resume first.",
+        });
+      }
+      const only = new Set(tasks);
+      const finished = view.tasks.every(({ phase }) => phase === "finished");
+      if (!finished && !view.tasks.some(({ id, phase }) => only.has(id) && phase !== "finished")) return undefined;
+      return { only, retryFailed: true, lastStep: view.step + maxSteps, deadline };
+    });
+  }
+
+  async cancel(threadId: string, reason: string): Promise<ThreadView> {
+    const { checkpointer, now } = this.#driver;
+    const view = await this.#driver.readExisting(threadId);
+    if (view.tasks.length === 0) return view;
+    await checkpointer.updateRecord(threadId, (record) => ({
+      ...record,
+      epoch: record.epoch + 1, // what runs elsewhere can't commit any more
+      cancelled: { reason, at: new Date(now()).toISOString() },
+    }));
+    await this.#driver.stop(threadId);
+    return this.#driver.readExisting(threadId);
+  }
+
+  /** Drives a thread on, or leaves it to whoever drives it now: they see what was committed. */
+  async #goOn(
+    threadId: string,
+    options: RunOptions,
+    watch: DriveWatch | undefined,
+    retryFailed: boolean,
+  ): Promise<Driven> {
+    const driven = await this.#drive(threadId, options, watch, (view) => {
+      if (view === undefined) return undefined;
+      const { status } = toThreadState(view);
+      if (status !== "ready" && !(status === "error" && retryFailed)) return undefined;
+      const lastStep = this.#lastStep(view.record, options.maxSteps);
+      this.#refuseBeyond(view, lastStep);
+      return { retryFailed, lastStep };
+    });
+    if (driven !== undefined) return driven;
+    if (retryFailed) throw threadBusy(threadId);
+    return settled(await this.#driver.readExisting(threadId));
+  }
+
+  #drive(
+    threadId: string,
+    options: RunOptions,
+    watch: DriveWatch | undefined,
+    begin: (view: ThreadView | undefined, record: ThreadRecord) => DrivePlan | undefined,
+  ): Promise<Driven | undefined> {
+    return this.#driver.driveAlone(threadId, this.#context(options, watch), options.whenBusy === "enqueue", begin);
+  }
+
+  #context(options: CallOptions, watch: DriveWatch | undefined): DriveContext {
+    return { config: driveConfig(options, this.#name), signal: options.signal, watch };
+  }
+
+  /** H7: an unfinished thread takes no new input unless the caller says so; returns what that drops. */
+  #mayStart(view: ThreadView, supersede: boolean): string[] | undefined {
+    const { status, next } = toThreadState(view);
+    if (status === "done" || status === "cancelled") return undefined;
+    const open = view.questions.map(({ interrupt }) => interrupt.id);
+    if (supersede) return open;
+    if (status === "interrupted") {
+      throw new PerdureError("THREAD_INTERRUPTED", `Thread "${view.threadId}" waits for ${open.join(", ")}.`, {
+        hint: "Answer with runner.resume, or drop the question with supersede: true.",
+      });
+    }
+    throw new PerdureError(
+      "THREAD_UNFINISHED",
+      `Thread "${view.threadId}" is ${status} at step ${view.step}; next are: ${next.join(", ") || "its commit"}.`,
+      { hint: "Finish it with runner.continue, or drop it with supersede: true." },
+    );
+  }
+
+  #lastStep(record: ThreadRecord, maxSteps = record.run?.maxSteps ?? DEFAULT_MAX_STEPS): number {
+    const inputStep = record.run?.inputStep ?? EMPTY_INPUT_STEP;
+    return inputStep + this.#driver.engine.inputSupersteps + maxSteps;
+  }
+
+  /** H8: the limit is over the whole run, so calling again does not begin to count anew. */
+  #refuseBeyond(view: ThreadView, lastStep: number): void {
+    if (view.step < lastStep) return;
+    throw new PerdureError(
+      "STEP_LIMIT_REACHED",
+      `Thread "${view.threadId}" has used up the supersteps of its run: it stands at step ${view.step}, the last was ${lastStep}.`,
+      { hint: "Nothing is lost. Raise maxSteps to go on, and look whether the graph goes round in circles." },
+    );
+  }
+}
+
+/** The step of a new thread's input, for threads that were not started by a runner. */
+const EMPTY_INPUT_STEP = -1;
+
+function settled(view: ThreadView): Driven {
+  return { view, error: undefined, stoppedBy: undefined };
+}
+

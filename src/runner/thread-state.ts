@@ -1,0 +1,70 @@
+import type { InterruptKind } from "../nodes/index.ts";
+
+/** A task of the present superstep that can run now. */
+export interface ReadyTask<Node extends string = string> {
+  /** Stable for as long as the thread stands at this checkpoint; what `runner.step` takes. */
+  readonly id: string;
+  readonly node: Node;
+}
+
+/** A question the thread waits for. */
+export interface OpenInterrupt<Node extends string = string> {
+  /** Names this question and no other, over restarts too; what an answer is given to (I3). */
+  readonly id: string;
+  readonly kind: InterruptKind;
+  /** The node of the root graph in which it was asked. */
+  readonly node: Node;
+  /** What was asked: the value passed to `interrupt()`. */
+  readonly value: unknown;
+  /** When it is over, in milliseconds since the epoch; `runner.continue` answers it then. */
+  readonly dueAt?: number;
+  /** JSON Schema of the answer, where the node gave a `responseSchema`. */
+  readonly schema?: Readonly<Record<string, unknown>>;
+  /** The checkpoint namespace it was asked in, when that is a subgraph's. */
+  readonly namespace?: string;
+}
+
+/** Why a task failed. The error's stack stays in the process that saw it. */
+export interface TaskFailure<Node extends string = string> {
+  readonly taskId: string;
+  readonly node: Node;
+  /** The error's class name. */
+  readonly name: string;
+  readonly message: string;
+}
+
+interface ThreadStateFields<Values, Node extends string> {
+  readonly threadId: string;
+  /** The head of the thread. */
+  readonly checkpointId: string;
+  /** The superstep the head was committed by; the input of a new thread is step -1, as in LangGraph. */
+  readonly step: number;
+  /** Names of the nodes with unfinished tasks, as in LangGraph. */
+  readonly next: readonly Node[];
+  /** Tasks that can run now. */
+  readonly tasks: readonly ReadyTask<Node>[];
+  /** Questions that are open now. */
+  readonly interrupts: readonly OpenInterrupt<Node>[];
+  /** The state, with what finished siblings of an unfinished superstep wrote. */
+  readonly values: Values;
+}
+
+/**
+ * Where a thread stands.
+ * - `ready`: a task can run, or a finished superstep waits to be committed
+ * - `interrupted`: nothing can run before a question is answered
+ * - `done`: no tasks
+ * - `error`: a task failed and nothing else can run; `continue` runs it again
+ * - `cancelled`: somebody cancelled it; `continue` takes it up again
+ */
+export type ThreadState<Values = Record<string, unknown>, Node extends string = string> = ThreadStateFields<
+  Values,
+  Node
+> &
+  (
+    | { readonly status: "ready" }
+    | { readonly status: "interrupted" }
+    | { readonly status: "done" }
+    | { readonly status: "error"; readonly error: TaskFailure<Node>; readonly failures: readonly TaskFailure<Node>[] }
+    | { readonly status: "cancelled"; readonly reason: string }
+  );

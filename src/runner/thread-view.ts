@@ -1,0 +1,156 @@
+import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
+import type { Checkpointer, ThreadRecord } from "../checkpoint/index.ts";
+import { EMPTY_RECORD } from "../checkpoint/index.ts";
+import type { Engine } from "./engine.ts";
+import { breakpointId, interruptId } from "./interrupt-id.ts";
+import { nestedQuestions } from "./nested-questions.ts";
+import { openInterrupt } from "./open-question.ts";
+import type { Question } from "./open-question.ts";
+import { NO_TASK_WRITES, asksItself, writesByTask } from "./pending-writes.ts";
+import type { StoredInterrupt, TaskWrites } from "./pending-writes.ts";
+import type { TaskFailure, ThreadState } from "./thread-state.ts";
+
+/** A task of the present superstep. */
+export interface TaskView {
+  readonly id: string;
+  readonly node: string;
+  readonly phase: "ready" | "waiting" | "finished" | "failed";
+  /** How often it was answered, in its subgraphs too: it can go on when this has grown. */
+  readonly answers: number;
+  readonly failure?: TaskFailure;
+}
+
+/** All that is stored of a thread, read at one time. */
+export interface ThreadView {
+  readonly threadId: string;
+  readonly head: CheckpointTuple;
+  readonly checkpointId: string;
+  readonly step: number;
+  readonly values: unknown;
+  readonly record: ThreadRecord;
+  readonly writes: ReadonlyMap<string, TaskWrites>;
+  readonly tasks: readonly TaskView[];
+  readonly questions: readonly Question[];
+}
+
+/** Reads where a thread stands; runs nothing. Undefined for a thread without checkpoints. */
+export async function readThread(
+  engine: Engine,
+  checkpointer: Checkpointer,
+  threadId: string,
+): Promise<ThreadView | undefined> {
+  const [head, record = EMPTY_RECORD] = await Promise.all([
+    checkpointer.getTuple({ configurable: { thread_id: threadId, checkpoint_ns: "" } }),
+    checkpointer.readRecord(threadId),
+  ]);
+  if (head === undefined) return undefined;
+  const writes = writesByTask(head.pendingWrites ?? []);
+  const { values, tasks: found } = await engine.view(head, { applyFinished: true });
+  const base = {
+    threadId,
+    head,
+    checkpointId: head.checkpoint.id,
+    step: head.metadata?.step ?? -1,
+    values,
+    record,
+    writes,
+  };
+
+  const stop = await openBreakpoint(engine, checkpointer, base, found);
+  if (stop !== undefined) {
+    const tasks = found.map(({ id, node }): TaskView => ({ id, node, phase: "waiting", answers: 0 }));
+    return { ...base, tasks, questions: [stop] };
+  }
+  const nested = await nestedQuestions(checkpointer, threadId, found, writes);
+  const questions: Question[] = [];
+  const tasks = found.map(({ id, node }): TaskView => {
+    const own = writes.get(id) ?? NO_TASK_WRITES;
+    const below = nested.get(id) ?? { open: [], answered: 0, answers: 0 };
+    const open = own.finished ? [] : [...below.open];
+    if (open.length === 0 && below.answered === 0 && asksItself(own) && own.interrupt !== undefined) {
+      open.push(ownQuestion(base.checkpointId, id, node, own, own.interrupt));
+    }
+    questions.push(...open);
+    const phase = own.finished ? "finished" : phaseOf(own, open.length > 0, below.answered > 0);
+    return {
+      id,
+      node,
+      phase,
+      answers: own.answers.length + below.answers,
+      ...(phase === "failed" && own.error !== undefined ? { failure: { taskId: id, node, ...own.error } } : {}),
+    };
+  });
+  return { ...base, tasks, questions };
+}
+
+/** The view as callers see it. */
+export function toThreadState(view: ThreadView): ThreadState<unknown> {
+  const { threadId, checkpointId, step, values, tasks } = view;
+  const ready = tasks.filter(({ phase }) => phase === "ready");
+  const failures = tasks.flatMap(({ failure }) => failure ?? []);
+  const fields = {
+    threadId,
+    checkpointId,
+    step,
+    next: tasks.filter(({ phase }) => phase !== "finished").map(({ node }) => node),
+    tasks: ready.map(({ id, node }) => ({ id, node })),
+    interrupts: view.questions.map(({ interrupt }) => interrupt),
+    values,
+  };
+  if (tasks.length === 0) return { ...fields, status: "done" }; // H17
+  if (view.record.cancelled !== null) return { ...fields, status: "cancelled", reason: view.record.cancelled.reason };
+  if (ready.length > 0 || isUncommitted(view)) return { ...fields, status: "ready" };
+  const [error] = failures;
+  if (error !== undefined) return { ...fields, status: "error", error, failures };
+  return { ...fields, status: "interrupted" };
+}
+
+/** Whether every task of the superstep is finished, and only its commit is missing. */
+export function isUncommitted(view: ThreadView): boolean {
+  return view.tasks.length > 0 && view.tasks.every(({ phase }) => phase === "finished");
+}
+
+function ownQuestion(
+  checkpointId: string,
+  taskId: string,
+  node: string,
+  writes: TaskWrites,
+  interrupt: StoredInterrupt,
+): Question {
+  return {
+    interrupt: openInterrupt(interruptId(taskId, writes.answers.length), node, interrupt),
+    task: { checkpointNs: "", checkpointId, taskId, earlier: writes.answers },
+  };
+}
+
+function phaseOf(writes: TaskWrites, hasOpen: boolean, wasAnsweredBelow: boolean): TaskView["phase"] {
+  if (writes.error !== undefined) return writes.errorHandled ? "ready" : "failed";
+  return hasOpen && !wasAnsweredBelow ? "waiting" : "ready";
+}
+
+/** Where the graph was compiled to stop before or after a node, and nobody said to go on. */
+async function openBreakpoint(
+  engine: Engine,
+  checkpointer: Checkpointer,
+  thread: { threadId: string; head: CheckpointTuple; checkpointId: string; writes: ReadonlyMap<string, TaskWrites> },
+  tasks: readonly { id: string; node: string }[],
+): Promise<Question | undefined> {
+  if (tasks.length === 0 || tasks.some(({ id }) => thread.writes.has(id))) return undefined; // passed before
+  const before = tasks.map(({ node }) => node).filter((node) => engine.interruptBefore(node));
+  const after = before.length > 0 ? [] : await nodesBefore(engine, checkpointer, thread.head);
+  const node = before[0] ?? after[0];
+  if (node === undefined) return undefined;
+  const id = breakpointId(thread.checkpointId);
+  if ((await checkpointer.readAnswer(thread.threadId, id)) !== undefined) return undefined;
+  return { interrupt: { id, kind: "breakpoint", node, value: before.length > 0 ? { before } : { after } } };
+}
+
+/** The nodes with a breakpoint after them that the superstep of this checkpoint ran. */
+async function nodesBefore(engine: Engine, checkpointer: Checkpointer, head: CheckpointTuple): Promise<string[]> {
+  const { interruptAfter } = engine;
+  if (interruptAfter === undefined || head.parentConfig === undefined || head.metadata?.source !== "loop") return [];
+  const parent = await checkpointer.getTuple(head.parentConfig);
+  if (parent === undefined) return [];
+  const { tasks } = await engine.view(parent, { applyFinished: false });
+  return tasks.map(({ node }) => node).filter((node) => interruptAfter(node));
+}
