@@ -1,0 +1,275 @@
+import { RESUME, WRITES_IDX_MAP } from "@langchain/langgraph-checkpoint";
+import type {
+  ChannelVersions,
+  Checkpoint,
+  CheckpointMetadata,
+  PendingWrite,
+  SerializerProtocol,
+} from "@langchain/langgraph-checkpoint";
+import type { RunnableConfig } from "@langchain/core/runnables";
+import { isOutputChannel, judgeAnswers, roundTripAnswers, taskKey } from "./answers.ts";
+import type { AnswerFacts, TaskFacts } from "./answers.ts";
+import { nextChannelVersion } from "./channel-version.ts";
+import { Checkpointer } from "./checkpointer.ts";
+import type {
+  AnswerCommit,
+  AnswerOutcome,
+  AnswerToCommit,
+  LockOptions,
+  RecordedAnswer,
+  ThreadLock,
+} from "./checkpointer.ts";
+import { checkpointerClosed } from "./closed.ts";
+import { assertGuard, commitPlace } from "./commit-guard.ts";
+import type { CommitPlace } from "./commit-guard.ts";
+import { fromStored, toStored } from "./stored-value.ts";
+import type { StoredValue } from "./stored-value.ts";
+import { ThreadLocks } from "./thread-locks.ts";
+import { EMPTY_RECORD } from "./thread-record.ts";
+import type { ThreadRecord } from "./thread-record.ts";
+
+/** A thread's record as it is stored; the epoch is readable without a serializer. */
+export interface StoredRecord {
+  readonly epoch: number;
+  readonly value: StoredValue;
+}
+
+/** An answer as it is stored. */
+export interface StoredAnswer {
+  readonly value: StoredValue;
+  readonly at: string;
+}
+
+/** One write of a task, as it is stored. */
+export interface StoredWrite {
+  /** Its position in the task's writes, or LangGraph's negative one of a special channel. */
+  readonly index: number;
+  readonly channel: string;
+  readonly value: StoredValue;
+}
+
+/** A checkpoint of a thread: where writes belong. */
+export type WritesPlace = Pick<CommitPlace, "threadId" | "checkpointNs"> & { readonly checkpointId: string };
+
+/**
+ * A checkpointer whose store answers at once, without a promise, and belongs to this process alone:
+ * memory, or a file. Only serializers take time. So a commit is prepared first, and then checked and
+ * stored without a pause in between; what was prepared from stored values is prepared anew when the
+ * thread got another commit meanwhile. No queue is needed.
+ *
+ * @typeParam Prepared A checkpoint as the store wants it.
+ */
+export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
+  readonly description: string;
+  readonly shared = false;
+  readonly #locks = new ThreadLocks();
+  /** The preparations under way, by thread; a commit tells them that they are out of date. */
+  readonly #preparations = new Map<string, Set<{ outdated: boolean }>>();
+  #closed = false;
+
+  constructor(description: string, serde?: SerializerProtocol) {
+    super(serde);
+    this.description = description;
+  }
+
+  /** Serializes a checkpoint. */
+  protected abstract prepareCheckpoint(
+    checkpoint: Checkpoint,
+    metadata: CheckpointMetadata,
+    newVersions: ChannelVersions,
+  ): Promise<Prepared>;
+  /** Runs `work`, all of it or nothing. */
+  protected abstract atomically<T>(work: () => T): T;
+  protected abstract readHead(threadId: string, checkpointNs: string): string | undefined;
+  protected abstract readStoredRecord(threadId: string): StoredRecord | undefined;
+  protected abstract readStoredAnswer(threadId: string, interruptId: string): StoredAnswer | undefined;
+  protected abstract readTaskWrites(place: WritesPlace, taskId: string): readonly StoredWrite[];
+  protected abstract storeCheckpoint(place: CommitPlace, checkpointId: string, prepared: Prepared): void;
+  /** Stores writes; those with a negative index replace, the others only where there is none yet. */
+  protected abstract storeWrites(place: WritesPlace, taskId: string, writes: readonly StoredWrite[]): void;
+  protected abstract storeRecord(threadId: string, record: StoredRecord): void;
+  protected abstract storeAnswer(threadId: string, interruptId: string, answer: StoredAnswer): void;
+  /** Removes everything of a thread. */
+  protected abstract removeThread(threadId: string): void;
+  /** Frees the store; called once. */
+  protected abstract releaseStore(): void;
+
+  override getNextVersion(current: number | undefined): number {
+    return nextChannelVersion(current);
+  }
+
+  override async put(
+    config: RunnableConfig,
+    checkpoint: Checkpoint,
+    metadata: CheckpointMetadata,
+    newVersions: ChannelVersions,
+  ): Promise<RunnableConfig> {
+    this.assertOpen();
+    const place = commitPlace(config, "put");
+    const { threadId, checkpointNs, guard } = place;
+    // Taken now: whoever called may go on with the checkpoint while it is serialized.
+    const { id } = checkpoint;
+    const prepared = await this.prepareCheckpoint(checkpoint, metadata, newVersions);
+    const change = guard?.record;
+    if (change === undefined) {
+      this.#commit(threadId, () => {
+        this.#assertGuard(place, "put");
+        this.storeCheckpoint(place, id, prepared);
+      });
+    } else {
+      await this.#prepareAndCommit(threadId, async () => {
+        this.#assertGuard(place, "put");
+        const record = await this.#changedRecord(threadId, change);
+        return () => {
+          this.storeRecord(threadId, record);
+          this.storeCheckpoint(place, id, prepared);
+        };
+      });
+    }
+    return { configurable: { thread_id: threadId, checkpoint_ns: checkpointNs, checkpoint_id: id } };
+  }
+
+  override async putWrites(config: RunnableConfig, writes: PendingWrite[], taskId: string): Promise<void> {
+    this.assertOpen();
+    const place = commitPlace(config, "putWrites");
+    const stored = await Promise.all(
+      writes.map(async ([channel, value], position): Promise<StoredWrite> => {
+        const [type, bytes] = await this.serde.dumpsTyped(value);
+        return { index: WRITES_IDX_MAP[channel] ?? position, channel, value: { type, bytes } };
+      }),
+    );
+    this.#commit(place.threadId, () => {
+      this.#assertGuard(place, "putWrites");
+      this.storeWrites(place as WritesPlace, taskId, stored);
+    });
+  }
+
+  override async deleteThread(threadId: string): Promise<void> {
+    this.#commit(threadId, () => this.removeThread(threadId));
+  }
+
+  override async readRecord(threadId: string): Promise<ThreadRecord | undefined> {
+    this.assertOpen();
+    const record = this.readStoredRecord(threadId);
+    return record && ((await fromStored(this.serde, record.value)) as ThreadRecord);
+  }
+
+  override async updateRecord(
+    threadId: string,
+    change: (record: ThreadRecord) => ThreadRecord,
+  ): Promise<ThreadRecord> {
+    const stored = await this.#prepareAndCommit(threadId, async () => {
+      const record = await this.#changedRecord(threadId, change);
+      return () => {
+        this.storeRecord(threadId, record);
+        return record;
+      };
+    });
+    return (await fromStored(this.serde, stored.value)) as ThreadRecord;
+  }
+
+  override async commitAnswers(threadId: string, commit: AnswerCommit): Promise<AnswerOutcome[]> {
+    this.assertOpen();
+    const answers = await roundTripAnswers(this.serde, commit);
+    return this.#prepareAndCommit(threadId, async () => {
+      const facts = await this.#answerFacts(threadId, answers);
+      const { outcomes, accepted, resumes } = judgeAnswers(commit.headCheckpointId, answers, facts);
+      if (accepted.length === 0) return () => outcomes;
+      const [values, resumeValues, record] = await Promise.all([
+        Promise.all(accepted.map(({ answer }) => toStored(this.serde, answer))),
+        Promise.all(resumes.map(({ value }) => toStored(this.serde, value))),
+        commit.record && this.#changedRecord(threadId, commit.record),
+      ]);
+      return () => {
+        const at = new Date().toISOString();
+        for (const [position, { interruptId }] of accepted.entries()) {
+          this.storeAnswer(threadId, interruptId, { value: values[position] as StoredValue, at });
+        }
+        for (const [position, { task }] of resumes.entries()) {
+          const value = resumeValues[position] as StoredValue;
+          const write = { index: WRITES_IDX_MAP[RESUME] as number, channel: RESUME, value };
+          this.storeWrites({ threadId, ...task }, task.taskId, [write]);
+        }
+        if (record !== undefined) this.storeRecord(threadId, record);
+        return outcomes;
+      };
+    });
+  }
+
+  override async readAnswer(threadId: string, interruptId: string): Promise<RecordedAnswer | undefined> {
+    this.assertOpen();
+    const found = this.readStoredAnswer(threadId, interruptId);
+    return found && { interruptId, answer: await fromStored(this.serde, found.value), at: found.at };
+  }
+
+  override async lockThread(threadId: string, options: LockOptions): Promise<ThreadLock | undefined> {
+    this.assertOpen();
+    return this.#locks.lock(threadId, options);
+  }
+
+  override async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#locks.close(checkpointerClosed(this.description));
+    this.releaseStore();
+  }
+
+  /** Throws CHECKPOINTER_CLOSED after `close`. */
+  protected assertOpen(): void {
+    if (this.#closed) throw checkpointerClosed(this.description);
+  }
+
+  #assertGuard(place: CommitPlace, method: "put" | "putWrites"): void {
+    const { threadId, checkpointNs, guard } = place;
+    if (guard === undefined) return;
+    const head = guard.onHead ? this.readHead(threadId, checkpointNs) : undefined;
+    assertGuard(place, method, { head, epoch: this.readStoredRecord(threadId)?.epoch ?? 0 });
+  }
+
+  #commit<T>(threadId: string, work: () => T): T {
+    this.assertOpen();
+    const result = this.atomically(work);
+    for (const preparation of this.#preparations.get(threadId) ?? []) preparation.outdated = true;
+    return result;
+  }
+
+  /** Calls what `prepare` returned in a commit, if the thread is then as it was when `prepare` began; else anew. */
+  async #prepareAndCommit<T>(threadId: string, prepare: () => Promise<() => T>): Promise<T> {
+    for (;;) {
+      this.assertOpen();
+      const preparation = { outdated: false };
+      const others = this.#preparations.get(threadId) ?? new Set();
+      this.#preparations.set(threadId, others.add(preparation));
+      try {
+        const work = await prepare();
+        if (!preparation.outdated) return this.#commit(threadId, work);
+      } finally {
+        others.delete(preparation);
+        if (others.size === 0) this.#preparations.delete(threadId);
+      }
+    }
+  }
+
+  async #changedRecord(threadId: string, change: (record: ThreadRecord) => ThreadRecord): Promise<StoredRecord> {
+    const record = change((await this.readRecord(threadId)) ?? EMPTY_RECORD);
+    return { epoch: record.epoch, value: await toStored(this.serde, record) };
+  }
+
+  async #answerFacts(threadId: string, asked: readonly AnswerToCommit[]): Promise<AnswerFacts> {
+    const head = this.readHead(threadId, "");
+    const answers = new Map<string, unknown>();
+    const tasks = new Map<string, TaskFacts>();
+    for (const { interruptId, task } of asked) {
+      const given = this.readStoredAnswer(threadId, interruptId);
+      if (given !== undefined) answers.set(interruptId, await fromStored(this.serde, given.value));
+      if (task === undefined) continue;
+      const writes = this.readTaskWrites({ threadId, ...task }, task.taskId);
+      const resume = writes.find(({ channel }) => channel === RESUME);
+      tasks.set(taskKey(task), {
+        resume: resume && (await fromStored(this.serde, resume.value)),
+        written: writes.some(({ channel }) => isOutputChannel(channel)),
+      });
+    }
+    return { head, answers, tasks };
+  }
+}
