@@ -19,7 +19,11 @@ export interface ActionToApprove extends Action {
  * human-in-the-loop middleware (`HITLRequest`), so inboxes made for it work.
  */
 export interface ApprovalQuestion {
-  readonly actionRequests: readonly { readonly name: string; readonly args: Action["args"]; readonly description?: string }[];
+  readonly actionRequests: readonly {
+    readonly name: string;
+    readonly args: Action["args"];
+    readonly description?: string;
+  }[];
   readonly reviewConfigs: readonly {
     readonly actionName: string;
     readonly allowedDecisions: readonly DecisionType[];

@@ -14,7 +14,10 @@ export interface ApprovalOptions<State, Node extends string, Update> {
   /** What to decide about; an empty list goes on as approved, without asking. */
   readonly actions:
     | readonly ActionToApprove[]
-    | ((state: State, config: LangGraphRunnableConfig) => readonly ActionToApprove[] | Promise<readonly ActionToApprove[]>);
+    | ((
+        state: State,
+        config: LangGraphRunnableConfig,
+      ) => readonly ActionToApprove[] | Promise<readonly ActionToApprove[]>);
   /** Who should decide. @default anybody */
   readonly assignee?: string;
   /** A remark for them. */
@@ -38,7 +41,10 @@ export type ApprovalUpdate<Update> = Update & { decisions: readonly DecisionReco
 
 /** A node that asks, with the options it is to be added with. */
 export interface ApprovalNode<State, Node extends string, Update> {
-  (state: State, config: LangGraphRunnableConfig): Promise<ApprovalUpdate<Update> | Command<unknown, ApprovalUpdate<Update>, Node>>;
+  (
+    state: State,
+    config: LangGraphRunnableConfig,
+  ): Promise<ApprovalUpdate<Update> | Command<unknown, ApprovalUpdate<Update>, Node>>;
   /** For `addNode`: where it can go, and that it asks. */
   readonly options: TraitOptions & { ends?: Node[] };
 }
@@ -75,8 +81,13 @@ export function approval<State, const Node extends string = never, Update extend
   const node = async (state: State, config: LangGraphRunnableConfig) => {
     const asked = typeof actions === "function" ? await actions(state, config) : actions;
     const result: Approval<Node> =
-      asked.length === 0 ? { decisions: [], records: [], expired: false } : await requestApproval<Node>(request(options, asked));
-    const written = { ...(await update?.(result, state)), [decisionsKey]: result.records } as unknown as ApprovalUpdate<Update>;
+      asked.length === 0
+        ? { decisions: [], records: [], expired: false }
+        : await requestApproval<Node>(request(options, asked));
+    const written = {
+      ...(await update?.(result, state)),
+      [decisionsKey]: result.records,
+    } as unknown as ApprovalUpdate<Update>;
     const rejected = result.decisions.some(({ type }) => type === "reject");
     const goto = result.goto ?? (rejected ? onReject : onApprove);
     return goto === undefined ? written : new Command<unknown, ApprovalUpdate<Update>, Node>({ update: written, goto });
@@ -102,5 +113,7 @@ function request<State, Node extends string, Update>(
 
 function expiryNode<Node extends string>(onExpiry: OnExpiry<Node> | undefined): Node | undefined {
   if (onExpiry === undefined || onExpiry === "reject") return undefined;
-  return typeof onExpiry === "string" ? (onExpiry as Node) : expiryNode((onExpiry as { onExpiry?: OnExpiry<Node> }).onExpiry);
+  return typeof onExpiry === "string"
+    ? (onExpiry as Node)
+    : expiryNode((onExpiry as { onExpiry?: OnExpiry<Node> }).onExpiry);
 }

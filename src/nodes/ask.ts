@@ -9,14 +9,20 @@ import { currentConfig, scratchpadOf } from "./running-task.ts";
 export type Reading<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
 
 /** What an asked question ends with. */
-export type Outcome<T> = { readonly due: false; readonly value: T } | { readonly due: true; readonly answer: DueAnswer };
+export type Outcome<T> =
+  | { readonly due: false; readonly value: T }
+  | { readonly due: true; readonly answer: DueAnswer };
 
 /**
  * Asks, and asks again with `problem` in the question for as long as the answer can't be read. A runner
  * refuses such an answer before it is stored; plain LangGraph stores it, and without this the thread
  * would fail on it for ever.
  */
-export function ask<T>(question: object, schema: AnswerSchema | undefined, read: (answer: unknown) => Reading<T>): Outcome<T> {
+export function ask<T>(
+  question: object,
+  schema: AnswerSchema | undefined,
+  read: (answer: unknown) => Reading<T>,
+): Outcome<T> {
   const options = schema === undefined ? {} : { responseSchema: schema };
   let asked = question;
   for (;;) {
@@ -35,5 +41,7 @@ export function ask<T>(question: object, schema: AnswerSchema | undefined, read:
 export async function dueIn(caller: string, expiresInMs: number): Promise<string> {
   const config = currentConfig(caller);
   const question = (scratchpadOf(config)?.interruptCounter ?? -1) + 1;
-  return recordedOnce(config, `due(${question})`, `due ${question}`, () => new Date(Date.now() + expiresInMs).toISOString());
+  return recordedOnce(config, `due(${question})`, `due ${question}`, () =>
+    new Date(Date.now() + expiresInMs).toISOString(),
+  );
 }

@@ -10,12 +10,16 @@ import { PerdureError } from "../errors/index.ts";
 import { parseOptions } from "./parse-options.ts";
 import { usageOf } from "./usage.ts";
 import type { Usage } from "./usage.ts";
+import { describeZodError } from "./zod-problem.ts";
 
 /** What the model is told before the conversation: text, a message, or all its messages made from the state. */
 export type Prompt<State> =
   | string
   | SystemMessage
-  | ((state: State, config: LangGraphRunnableConfig) => readonly BaseMessageLike[] | Promise<readonly BaseMessageLike[]>);
+  | ((
+      state: State,
+      config: LangGraphRunnableConfig,
+    ) => readonly BaseMessageLike[] | Promise<readonly BaseMessageLike[]>);
 
 /** What a {@link modelNode} calls, and where it writes. */
 export interface ModelNodeOptions<
@@ -78,7 +82,10 @@ export function modelNode<
   const UsageKey extends string = "usage",
 >(
   options: ModelNodeOptions<State, Output, OutputKey, MessagesKey, UsageKey>,
-): (state: State, config: LangGraphRunnableConfig) => Promise<ModelUpdate<Output, OutputKey, MessagesKey, UsageKey>> {
+): (
+  state: State,
+  config: LangGraphRunnableConfig,
+) => Promise<ModelUpdate<Output, NoInfer<OutputKey>, NoInfer<MessagesKey>, NoInfer<UsageKey>>> {
   const { outputKey, messagesKey, usageKey } = parseOptions("modelNode", Options, options);
   const { output, prompt } = options;
   if (output !== undefined && (options.tools?.length ?? 0) > 0) {
@@ -126,14 +133,25 @@ function structuredCall(model: BaseChatModel, output: InteropZodObject): Call {
     { raw: AIMessage; parsed: unknown }
   >;
   return async (messages, config) => {
-    const { raw, parsed } = await runnable.invoke(messages, config);
-    if (parsed === null || parsed === undefined) {
-      throw new PerdureError("OUTPUT_INVALID", "The model's answer does not have the form of `output`.", {
-        hint: "Let a retry policy ask again, or make the schema simpler.",
-      });
-    }
+    const { raw, parsed } = await runnable.invoke(messages, config).catch((error: unknown) => {
+      throw isParseError(error) ? outputInvalid(describeZodError(error), error) : error;
+    });
+    if (parsed === null || parsed === undefined) throw outputInvalid("it could not be read", undefined);
     return { message: withoutToolCalls(raw, parsed), value: parsed };
   };
+}
+
+/** Providers check the form themselves or leave it to LangChain, so it is zod's error, JSON's or LangChain's own. */
+function isParseError(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return "issues" in error || error instanceof SyntaxError || error.name === "OutputParserException";
+}
+
+function outputInvalid(problem: string, cause: unknown): PerdureError {
+  return new PerdureError("OUTPUT_INVALID", `The model's answer does not have the form of \`output\`: ${problem}.`, {
+    hint: "Let a retry policy ask again, or make the schema simpler.",
+    cause,
+  });
 }
 
 /** Some providers answer in a form by calling a made-up tool; a conversation with a call nobody answers is refused later. */

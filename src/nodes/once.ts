@@ -98,7 +98,10 @@ async function firstResult<T>(
       let result: OnceRecord;
       try {
         context.signal.throwIfAborted();
-        result = { ok: true, value: await asStored(await fn(context), checkpointerOf(config), `The result of once "${key}"`) };
+        result = {
+          ok: true,
+          value: await asStored(await fn(context), checkpointerOf(config), `The result of once "${key}"`),
+        };
       } catch (error) {
         failure = { error };
         result = { ok: false, error: String(error) };

@@ -12,10 +12,14 @@ export function parseOptions<S extends z.ZodType>(caller: string, schema: S, opt
   const issue = parsed.error.issues[0];
   const path = issue?.path ?? [];
   const name = path.length === 0 ? "the options" : `\`${path.join(".")}\``;
-  throw new PerdureError("OPTIONS_INVALID", `${caller}: ${name} can't be ${show(valueAt(options, path))}: ${issue?.message}.`, {
-    hint: `Correct ${name}.`,
-    cause: parsed.error,
-  });
+  throw new PerdureError(
+    "OPTIONS_INVALID",
+    `${caller}: ${name} can't be ${show(valueAt(options, path))}: ${issue?.message}.`,
+    {
+      hint: `Correct ${name}.`,
+      cause: parsed.error,
+    },
+  );
 }
 
 /** A value, short enough for a message. */

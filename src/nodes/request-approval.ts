@@ -65,7 +65,10 @@ const Request = z
           name: z.string().min(1),
           args: z.record(z.string(), z.unknown()),
           description: z.string().optional(),
-          allowedDecisions: z.array(z.enum(["approve", "edit", "reject"])).min(1).optional(),
+          allowedDecisions: z
+            .array(z.enum(["approve", "edit", "reject"]))
+            .min(1)
+            .optional(),
           argsSchema: z.record(z.string(), z.unknown()).optional(),
         }),
       )
@@ -100,7 +103,7 @@ export async function requestApproval<const Node extends string = string>(
   const asked = approvalQuestion(actions);
   const schema = approvalAnswerSchema(asked);
   const records: DecisionRecord[] = [];
-  for (let stage: Stage<Node> = request; ; ) {
+  for (let stage: Stage<Node> = request; ;) {
     const question = await questionTo(stage, asked);
     const outcome = ask(question, schema, (answer) => readAnswer(schema, answer));
     if (!outcome.due) {
@@ -110,7 +113,14 @@ export async function requestApproval<const Node extends string = string>(
     }
     const next = nextStage(stage);
     if (next !== undefined) {
-      records.push(...recordsOf(actions, actions.map(() => ({ type: "escalate" })), stage, outcome));
+      records.push(
+        ...recordsOf(
+          actions,
+          actions.map(() => ({ type: "escalate" })),
+          stage,
+          outcome,
+        ),
+      );
       stage = next;
       continue;
     }

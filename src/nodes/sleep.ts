@@ -14,7 +14,16 @@ const MAX_DATE_MS = 8.64e15;
  * @throws PerdureError `OPTIONS_INVALID`, `OUTSIDE_GRAPH`
  */
 export async function sleep(ms: number): Promise<void> {
-  parseOptions("sleep", z.object({ ms: z.number().min(0).max(MAX_DATE_MS / 2) }), { ms });
+  parseOptions(
+    "sleep",
+    z.object({
+      ms: z
+        .number()
+        .min(0)
+        .max(MAX_DATE_MS / 2),
+    }),
+    { ms },
+  );
   wait(await dueIn("sleep", ms));
 }
 

@@ -1,8 +1,8 @@
 import { ToolMessage } from "@langchain/core/messages";
 import type { ToolCall } from "@langchain/core/messages";
 import type { StructuredToolInterface } from "@langchain/core/tools";
-import { Command, isCommand, isGraphBubbleUp } from "@langchain/langgraph";
-import type { LangGraphRunnableConfig } from "@langchain/langgraph";
+import { isCommand, isGraphBubbleUp } from "@langchain/langgraph";
+import type { Command, LangGraphRunnableConfig } from "@langchain/langgraph";
 import { z } from "zod";
 import { PerdureError, isPerdureError } from "../errors/index.ts";
 import { TOOL_CALL_ID_KEY } from "./idempotency-key.ts";
@@ -15,7 +15,10 @@ export interface ToolNodeInput {
 }
 
 /** Who hears of a failed tool call: the model, or whoever runs the graph. */
-export type ToolErrorPolicy = "tell" | "throw" | ((error: unknown, call: ToolCall) => "tell" | "throw" | Promise<"tell" | "throw">);
+export type ToolErrorPolicy =
+  | "tell"
+  | "throw"
+  | ((error: unknown, call: ToolCall) => "tell" | "throw" | Promise<"tell" | "throw">);
 
 /** What a {@link toolNode} can run. */
 export interface ToolNodeOptions<MessagesKey extends string = "messages"> {
@@ -36,7 +39,9 @@ export type ToolNodeResult<MessagesKey extends string> = Record<MessagesKey, Too
 
 const Options = z.object({
   tools: z.array(z.custom<StructuredToolInterface>(isTool, "each needs a name and invoke")),
-  onError: z.union([z.enum(["tell", "throw"]), z.custom<ToolErrorPolicy>((value) => typeof value === "function")]).default("tell"),
+  onError: z
+    .union([z.enum(["tell", "throw"]), z.custom<ToolErrorPolicy>((value) => typeof value === "function")])
+    .default("tell"),
   messagesKey: z.string().min(1).default("messages"),
 });
 
@@ -56,9 +61,13 @@ export function toolNode<const MessagesKey extends string = "messages">(
   const { tools, onError, messagesKey } = parseOptions("toolNode", Options, options);
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
   if (byName.size < tools.length) {
-    throw new PerdureError("OPTIONS_INVALID", `toolNode: two of \`tools\` have one name: ${tools.map(({ name }) => name).join(", ")}.`, {
-      hint: "Give each tool its own name.",
-    });
+    throw new PerdureError(
+      "OPTIONS_INVALID",
+      `toolNode: two of \`tools\` have one name: ${tools.map(({ name }) => name).join(", ")}.`,
+      {
+        hint: "Give each tool its own name.",
+      },
+    );
   }
 
   return async ({ toolCall, ...state }, config) => {
@@ -98,8 +107,18 @@ async function run(
     ...config,
     configurable: { ...config.configurable, [TOOL_CALL_ID_KEY]: call.id ?? "" },
   };
-  const runtime = { ...own, state, toolCallId: call.id ?? "", config: own, store: own.store ?? null, writer: own.writer ?? null };
-  return (tool.invoke as (input: unknown, config: unknown) => Promise<unknown>)({ ...call, type: "tool_call" }, runtime);
+  const runtime = {
+    ...own,
+    state,
+    toolCallId: call.id ?? "",
+    config: own,
+    store: own.store ?? null,
+    writer: own.writer ?? null,
+  };
+  return (tool.invoke as (input: unknown, config: unknown) => Promise<unknown>)(
+    { ...call, type: "tool_call" },
+    runtime,
+  );
 }
 
 function asMessage(call: ToolCall, output: unknown): ToolMessage {

@@ -3,6 +3,8 @@ export function describeZodError(error: unknown): string {
   const issues: unknown = typeof error === "object" && error !== null && "issues" in error ? error.issues : undefined;
   if (!Array.isArray(issues) || issues.length === 0) return String(error);
   return (issues as readonly { readonly path?: readonly PropertyKey[]; readonly message?: string }[])
-    .map(({ path = [], message = "invalid" }) => (path.length === 0 ? message : `${path.map(String).join(".")}: ${message}`))
+    .map(({ path = [], message = "invalid" }) =>
+      path.length === 0 ? message : `${path.map(String).join(".")}: ${message}`,
+    )
     .join("; ");
 }
