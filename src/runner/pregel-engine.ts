@@ -48,7 +48,10 @@ export class PregelEngine implements Engine {
       streamMode: sink?.modes ?? [],
       subgraphs: true,
     });
-    for await (const chunk of stream) sink?.push(chunk);
+    for await (const chunk of stream) {
+      if (chunk[1] === "updates") await saver.stored(); // who hears of a result may count on it
+      sink?.push(chunk);
+    }
   }
 
   view(tuple: CheckpointTuple, options: { readonly applyFinished: boolean }): Promise<CheckpointView> {

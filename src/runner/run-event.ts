@@ -11,7 +11,7 @@ export interface EventSource {
 /**
  * What happens while a thread is driven, in the order in which it does.
  * - `task_start`, `task_end`: a task begins and ends, with the error it threw if it did
- * - `update`: what a finished task returned
+ * - `update`: what a finished task returned; it is stored, and the task never runs again
  * - `token`: a piece of a chat model's message
  * - `custom`: what a node wrote with LangGraph's `writer`
  * - `interrupt`: a question was asked and is stored; siblings may still run
