@@ -20,6 +20,14 @@ export { sleep, sleepUntil } from "./sleep.ts";
 export { once } from "./once.ts";
 export type { OnceContext } from "./once.ts";
 
+export { withPolicies } from "./with-policies.ts";
+export type { BudgetPlace, NodeLike, Policies, PoliciesResult } from "./with-policies.ts";
+export type { RetryOptions } from "./retry.ts";
+export type { BreakerOptions } from "./circuit-breaker.ts";
+export type { RateLimitOptions } from "./rate-limit.ts";
+export { budgetChannel, budgetExceeded } from "./budget.ts";
+export type { Budget, BudgetExcess, Spending } from "./budget.ts";
+
 export { effect, nodeTraits, readNodeTraits } from "./effect.ts";
 export type { Effect, NodeTraits, TraitOptions } from "./effect.ts";
 
@@ -28,3 +36,4 @@ export type { DueAnswer, InterruptKind, SignalQuestion, TimerQuestion } from "./
 export { answerProblem } from "./answer.ts";
 export type { AnswerSchema } from "./answer.ts";
 export { beginAttempt } from "./attempt.ts";
+export { INPUT_STEP_KEY, currentTurn } from "./turn.ts";

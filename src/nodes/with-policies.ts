@@ -1,0 +1,176 @@
+import { Command, isCommand } from "@langchain/langgraph";
+import type { LangGraphRunnableConfig } from "@langchain/langgraph";
+import { bulkhead } from "cockatiel";
+import { z } from "zod";
+import { PerdureError } from "../errors/index.ts";
+import { attemptsOf } from "./attempt.ts";
+import { BudgetSchema, budgetExceeded, costOf, spentIn } from "./budget.ts";
+import type { Budget, BudgetExcess, Spending } from "./budget.ts";
+import { BreakerSchema, createBreaker } from "./circuit-breaker.ts";
+import type { BreakerOptions } from "./circuit-breaker.ts";
+import { abortable } from "./delay.ts";
+import { parseOptions } from "./parse-options.ts";
+import { RateLimitSchema, createRateLimiter } from "./rate-limit.ts";
+import type { RateLimitOptions } from "./rate-limit.ts";
+import { RetrySchema, withRetry } from "./retry.ts";
+import type { RetryOptions } from "./retry.ts";
+import { readChannel, runWithConfig } from "./running-task.ts";
+import { withTimeLimit } from "./time-limit.ts";
+import { TokenMeter } from "./token-meter.ts";
+import { currentTurn } from "./turn.ts";
+
+/** The rules a node runs under. What is left out, or false, does not apply. */
+export interface Policies<Node extends string = never> {
+  /** Try again after a failure; `true` for the defaults. @default false */
+  readonly retry?: RetryOptions | boolean;
+  /** How long one attempt may take. @default no limit */
+  readonly timeoutMs?: number | false;
+  /** Stop trying for a while after failures in a row; `true` for the defaults. @default false */
+  readonly breaker?: BreakerOptions | boolean;
+  /** How many attempts may run at the same time in this process; others wait their turn. @default no limit */
+  readonly concurrency?: number | false;
+  /** How many attempts may start within a time in this process; others wait their turn. @default no limit */
+  readonly rateLimit?: RateLimitOptions | false;
+  /** What a run may spend in this node and the others under a budget. @default no limit */
+  readonly budget?: (Budget & BudgetPlace<Node>) | false;
+}
+
+/** Where a budget is counted, and what happens when it is used up. */
+export interface BudgetPlace<Node extends string> {
+  /** The node to go to instead when a limit is used up. @default the node fails with `BUDGET_EXCEEDED` */
+  readonly onExceeded?: Node;
+  /** The channel it is counted in ({@link budgetChannel}). @default "budget" */
+  readonly budgetKey?: string;
+}
+
+/** A node as LangGraph runs it: a function, or anything with `invoke`, such as an agent. */
+export type NodeLike<State, Update> =
+  | ((state: State, config: LangGraphRunnableConfig) => Update | Promise<Update>)
+  | { invoke(state: State, config: LangGraphRunnableConfig): Promise<Update> };
+
+/** What a node under policies gives: its own update, or the way to `onExceeded`. */
+export type PoliciesResult<Update, Node extends string> =
+  | Update
+  | ([Node] extends [never] ? never : Command<unknown, never, Node>);
+
+/** `false` is no rule; `true`, where there are defaults, is the defaults. */
+const rule = <S extends z.ZodType>(schema: S) =>
+  z.preprocess((value) => (value === false ? undefined : value), schema.optional());
+const ruleWithDefaults = <S extends z.ZodType>(schema: S) =>
+  z.preprocess((value) => (value === true ? {} : value === false ? undefined : value), schema.optional());
+const PoliciesSchema = z.object({
+  retry: ruleWithDefaults(RetrySchema),
+  timeoutMs: rule(z.number().min(1)),
+  breaker: ruleWithDefaults(BreakerSchema),
+  concurrency: rule(z.int().min(1)),
+  rateLimit: rule(RateLimitSchema),
+  budget: rule(
+    BudgetSchema.and(
+      z.object({ onExceeded: z.string().min(1).optional(), budgetKey: z.string().min(1).default("budget") }),
+    ),
+  ),
+});
+
+/**
+ * A node under rules, in one fixed order from the outside in:
+ * **budget, retry, breaker, concurrency, rate limit, timeout, the node.** So every attempt counts for the breaker,
+ * waits its turn and has its own time; waiting takes none of it; and a run is charged once for what its attempts spent.
+ *
+ * An interrupt, or anything else that leaves the node on purpose, goes straight through: it is no failure, is not
+ * tried again and not timed (H11), and answers already given survive another attempt (H15). The run's signal ends
+ * every wait. Breaker, concurrency and rate limit belong to the function this returns: add it as several
+ * nodes to share them, and count per process. Budgets are counted per run in the state.
+ *
+ * LangGraph's own `retryPolicy` and `timeout` may be used instead; their waits can't be aborted.
+ *
+ * @throws PerdureError `OPTIONS_INVALID`; the node may throw `NODE_TIMEOUT`, `CIRCUIT_OPEN`, `BUDGET_EXCEEDED`
+ *
+ * @example
+ * graph.addNode("model", withPolicies(modelNode({ model }), { retry: true, timeoutMs: 30_000, budget: { tokens: 50_000 } }));
+ */
+export function withPolicies<State, Update, const Node extends string = never>(
+  node: NodeLike<State, Update>,
+  policies: Policies<Node>,
+): (state: State, config: LangGraphRunnableConfig) => Promise<PoliciesResult<Update, Node>> {
+  const rules = parseOptions("withPolicies", PoliciesSchema, policies);
+  const runOnce = attemptRunner(
+    typeof node === "function" ? node : (state, config) => node.invoke(state, config),
+    rules,
+  );
+
+  return async (state, config) => {
+    if (rules.budget === undefined) return runOnce(state, config);
+    const { budgetKey, onExceeded, ...budget } = rules.budget as Budget & { budgetKey: string; onExceeded?: Node };
+    const turn = await currentTurn(config);
+    const excess = budgetExceeded(spentIn(turn, kept(state, config, budgetKey)), budget);
+    if (excess !== undefined) {
+      if (onExceeded === undefined) throw exceeded(excess);
+      return new Command({ goto: onExceeded }) as PoliciesResult<Update, Node>;
+    }
+    const meter = new TokenMeter();
+    const startedAt = Date.now();
+    const update = await runOnce(state, { ...config, callbacks: meter.addTo(config.callbacks) });
+    return charged(update, budgetKey, {
+      turn,
+      iterations: 1,
+      tokens: meter.used.totalTokens,
+      cost: budget.price === undefined ? 0 : costOf(meter.used, budget.price),
+      wallTimeMs: budget.wallTimeMs === undefined ? 0 : Date.now() - startedAt,
+    });
+  };
+}
+
+/** Everything but the budget. */
+function attemptRunner<State, Update>(
+  node: (state: State, config: LangGraphRunnableConfig) => Update | Promise<Update>,
+  { retry, timeoutMs, breaker, concurrency, rateLimit }: z.output<typeof PoliciesSchema>,
+): (state: State, config: LangGraphRunnableConfig) => Promise<Update> {
+  const broken = breaker === undefined ? undefined : createBreaker(breaker);
+  const slots = concurrency === undefined ? undefined : bulkhead(concurrency, Infinity);
+  const paced = rateLimit === undefined ? undefined : createRateLimiter(rateLimit);
+
+  return (state, config) => {
+    const { signal } = config;
+    const what = `The node "${String(config.metadata?.["langgraph_node"] ?? "?")}"`;
+    const nextAttempt = attemptsOf(config);
+
+    const timed = async (): Promise<Update> => {
+      const attempt = nextAttempt();
+      const run = async (own: AbortSignal | undefined): Promise<Update> => {
+        const attemptConfig = own === undefined ? attempt.config : { ...attempt.config, signal: own };
+        return runWithConfig(attemptConfig, () => node(state, attemptConfig));
+      };
+      const update = timeoutMs === undefined ? await run(signal) : await withTimeLimit(timeoutMs, signal, what, run);
+      attempt.settle();
+      return update;
+    };
+    const started = paced === undefined ? timed : () => paced(signal).then(timed);
+    const inTurn = slots === undefined ? started : () => abortable(slots.execute(started, signal), signal);
+    const guarded = broken === undefined ? inTurn : () => abortable(broken(inTurn, signal, what), signal);
+    return retry === undefined ? guarded() : withRetry(retry, signal, guarded);
+  };
+}
+
+function kept(state: unknown, config: LangGraphRunnableConfig, budgetKey: string): Spending {
+  const inState =
+    typeof state === "object" && state !== null ? (state as Record<string, unknown>)[budgetKey] : undefined;
+  const spending = inState ?? readChannel(config, budgetKey); // a task that was sent its input does not see the state
+  if (typeof spending === "object" && spending !== null && "iterations" in spending) return spending as Spending;
+  throw new PerdureError("OPTIONS_INVALID", `The state has no channel "${budgetKey}" to count a budget in.`, {
+    hint: `Add \`${budgetKey}: budgetChannel()\` to the state.`,
+  });
+}
+
+function charged<Update>(update: Update, budgetKey: string, spent: Spending): Update {
+  const charge = { [budgetKey]: spent };
+  if (update === undefined || update === null) return charge as Update;
+  if (isCommand(update)) return [update, charge] as Update;
+  if (Array.isArray(update)) return [...(update as unknown[]), charge] as Update;
+  return { ...update, ...charge };
+}
+
+function exceeded({ limit, max, spent }: BudgetExcess): PerdureError {
+  return new PerdureError("BUDGET_EXCEEDED", `The run has spent ${spent} of ${max} ${limit}.`, {
+    hint: "Raise the limit, or say with onExceeded where to go on instead.",
+  });
+}
