@@ -1,5 +1,8 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
 import { Client } from "pg";
-import { expect, inject, it } from "vitest";
+import { expect, inject, it, vi } from "vitest";
 import { describeWithPostgres, freshDatabase } from "./fresh-database.ts";
 import { startPostgres } from "./postgres.ts";
 
@@ -37,5 +40,20 @@ describeWithPostgres("Postgres for tests", () => {
       await server.stop();
     }
     await expect(rows(server.url, "SELECT 1")).rejects.toThrow(/ECONNREFUSED/);
+  });
+
+  it("ends with the process that started it, even when that one is killed", async () => {
+    const program = `
+      const { startPostgres } = await import(${JSON.stringify(join(import.meta.dirname, "postgres.ts"))});
+      console.log((await startPostgres()).url);
+      setInterval(() => {}, 1_000);`;
+    const owner = spawn(process.execPath, ["--input-type=module", "--eval", program], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [url] = (await once(owner.stdout.setEncoding("utf8"), "data")) as [string];
+    expect(await rows(url.trim(), "SELECT 1 AS up")).toEqual([{ up: 1 }]);
+    owner.kill("SIGKILL");
+    await once(owner, "exit");
+    await vi.waitFor(() => expect(rows(url.trim(), "SELECT 1")).rejects.toThrow(/ECONNREFUSED/), { timeout: 10_000 });
   });
 });
