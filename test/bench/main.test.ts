@@ -1,0 +1,61 @@
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+describe("npm run bench", () => {
+  test("runner --json ends with the ratio of each case as one line of JSON", async () => {
+    const { stdout, code } = await bench("runner", "--json", "--rounds", "1", "--scale", "0.01");
+    expect(code).toBe(0);
+    const ratio: unknown = expect.any(Number);
+    const last = JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "") as unknown;
+    expect(last).toEqual({ name: "runner", ratios: { loop: ratio, fanout: ratio, messages: ratio } });
+    for (const value of Object.values((last as { ratios: Record<string, number> }).ratios)) {
+      expect(value).toBeGreaterThan(0);
+    }
+  });
+
+  test("runner without --json prints a table with a row for each case, and no JSON", async () => {
+    const { stdout, code } = await bench("runner", "--rounds", "1", "--scale", "0.01");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^a loop of 10 steps +\d+ +\d+ +\d+ +\d+\.\d\d/m);
+    expect(stdout).toMatch(/^a fan-out 10 wide +\d+ +\d+ +\d+ +\d+\.\d\d/m);
+    expect(stdout).toMatch(/^a loop of 5 messages +\d+ +\d+ +\d+ +\d+\.\d\d/m);
+    expect(stdout).not.toContain("{");
+  });
+
+  test.each([[[]], [["--help"]]])("with the arguments %j it lists the benchmarks and measures none", async (args) => {
+    const { stdout, code } = await bench(...args);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^ {2}runner +CPU per superstep/m);
+    expect(stdout).not.toContain("µs");
+  });
+
+  test.each([
+    [["walker"], 'There is no benchmark "walker".'],
+    [["toString"], 'There is no benchmark "toString".'],
+    [["runner", "walker"], 'One benchmark at a time: what is "walker"?'],
+    [["runner", "--fast"], "Unknown option '--fast'"],
+    [["runner", "--rounds", "0"], '--rounds takes a number above 0, not "0".'],
+    [["runner", "--rounds", "1.5"], '--rounds takes a whole number, not "1.5".'],
+    [["runner", "--rounds", "many"], '--rounds takes a number above 0, not "many".'],
+  ])("exits with code 2 and says what is wrong with the arguments %j", async (args, problem) => {
+    const { stdout, stderr, code } = await bench(...args);
+    expect(code).toBe(2);
+    expect(stderr).toContain(problem);
+    expect(stderr).toMatch(/^ {2}runner /m);
+    expect(stdout).toBe("");
+  });
+});
+
+function bench(...args: string[]): Promise<{ stdout: string; stderr: string; code: number | null }> {
+  const child = spawn(process.execPath, ["--conditions=perdure-source", "bench/main.ts", ...args], { cwd: root });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ stdout, stderr, code }));
+  });
+}
