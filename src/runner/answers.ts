@@ -103,7 +103,8 @@ function commit(
 }
 
 function named(view: ThreadView, answers: Answers): Readonly<Record<string, unknown>> {
-  const ids = Object.keys(answers);
+  const given: unknown = answers;
+  const ids = typeof given === "object" && given !== null && !Array.isArray(given) ? Object.keys(given) : [];
   if (ids.length === 0) {
     throw new PerdureError("OPTIONS_INVALID", `No answer was given for thread "${view.threadId}".`, {
       hint: "Pass { [interruptId]: answer }, or { answer } while exactly one interrupt is open.",

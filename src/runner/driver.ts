@@ -142,7 +142,7 @@ export class Driver {
         view = driven.view;
         plan = isUncommitted(view) && driven.stoppedBy === undefined ? { ...again(plan), only: new Set() } : undefined;
       }
-      return driven;
+      return driven.stoppedBy === "cancel" ? driven : { ...driven, view: await this.#withSignals(view) };
     } finally {
       await lock.release();
     }

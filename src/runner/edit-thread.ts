@@ -65,13 +65,13 @@ export async function updateThread(
 }
 
 async function edit(
-  { checkpointer }: Driver,
+  { checkpointer, now }: Driver,
   view: ThreadView | { readonly threadId: string },
   onHead: boolean,
   change: (saver: DriveSaver) => Promise<void>,
 ): Promise<void> {
   const open = "questions" in view ? view.questions.map(({ interrupt }) => interrupt.id) : [];
-  const at = new Date().toISOString();
+  const at = new Date(now()).toISOString();
   const record = (stored: ThreadRecord): ThreadRecord => ({
     ...stored,
     cancelled: null,

@@ -11,10 +11,11 @@ export interface Question {
 
 /** A stored question, as callers see it. */
 export function openInterrupt(id: string, node: string, { value, response_schema }: StoredInterrupt): OpenInterrupt {
-  const dueAt = questionDueAt(value);
+  const kind = interruptKind(value);
+  const dueAt = kind === "input" ? undefined : questionDueAt(value); // somebody else's `dueAt` is none of ours
   return {
     id,
-    kind: interruptKind(value),
+    kind,
     node,
     value,
     ...(dueAt === undefined ? {} : { dueAt }),

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { isCommand } from "@langchain/langgraph";
 import type { RunRecord, ThreadRecord } from "../checkpoint/index.ts";
 import { PerdureError } from "../errors/index.ts";
 import { commitAnswers, commitDue, commitSignals } from "./answers.ts";
@@ -33,9 +34,9 @@ export class ThreadOperations {
   }
 
   async start(threadId: string, input: unknown, options: StartOptions, watch?: DriveWatch): Promise<Driven> {
-    if (input === null || input === undefined) {
+    if (input === null || input === undefined || isCommand(input)) {
       throw new PerdureError("OPTIONS_INVALID", `Thread "${threadId}" was started without an input.`, {
-        hint: "Pass the graph's input; to go on with a thread, use runner.continue.",
+        hint: "Pass the graph's input. To go on with a thread, use runner.continue or runner.resume.",
       });
     }
     const maxSteps = options.maxSteps ?? DEFAULT_MAX_STEPS;
@@ -99,7 +100,9 @@ export class ThreadOperations {
       const only = new Set(tasks);
       const finished = view.tasks.every(({ phase }) => phase === "finished");
       if (!finished && !view.tasks.some(({ id, phase }) => only.has(id) && phase !== "finished")) return undefined;
-      return { only, retryFailed: true, lastStep: view.step + maxSteps, deadline };
+      const lastStep = this.#lastStep(view.record);
+      this.#refuseBeyond(view, lastStep);
+      return { only, retryFailed: true, lastStep: Math.min(lastStep, view.step + maxSteps), deadline };
     });
   }
 
