@@ -1,0 +1,93 @@
+/**
+ * The person's side of an approval. Whoever is asked, at the terminal or in decisions.json, is asked one
+ * question at a time, and once: an answer that a dying worker did not take is given again to the next.
+ */
+import { userInfo } from "node:os";
+import { setTimeout as pause } from "node:timers/promises";
+import type { ApprovalAnswer, Decision } from "perdure/nodes";
+import type { DecisionRules } from "./batch.ts";
+import { refundArguments } from "./desk-tools.ts";
+import { formatCents } from "./money.ts";
+import type { OpenQuestion } from "./protocol.ts";
+import type { Screen } from "./screen.ts";
+
+/** Decides about one refund. */
+export type Decide = (question: OpenQuestion) => Promise<ApprovalAnswer>;
+
+/** Hands each question to `decide`, one after the other; asked again, it gives the answer it has. */
+export function askOnce(decide: Decide): Decide {
+  const answers = new Map<string, Promise<ApprovalAnswer>>();
+  let last: Promise<unknown> = Promise.resolve();
+  return (question) => {
+    const known = answers.get(question.interruptId);
+    if (known !== undefined) return known;
+    const answer = last.then(() => decide(question));
+    last = answer.catch(() => undefined);
+    answers.set(question.interruptId, answer);
+    return answer;
+  };
+}
+
+/** Approves whatever the rules make no exception for, and takes a moment over it, as a person would. */
+export function decideByRules(rules: DecisionRules, momentMs: number, screen: Pick<Screen, "line">): Decide {
+  return async (question) => {
+    screen.line(questionText(question));
+    await pause(momentMs);
+    const answer = answerByRules(rules, question);
+    screen.line(`  ${answerText(answer)}`);
+    return answer;
+  };
+}
+
+function answerByRules({ decidedBy, exceptions }: DecisionRules, question: OpenQuestion): ApprovalAnswer {
+  const rule = exceptions.find(({ orderId }) => orderId === question.action.args["orderId"]);
+  if (rule === undefined) return { decisions: [{ type: "approve" }], decidedBy };
+  const { comment } = rule;
+  if (rule.type === "reject") return { decisions: [{ type: "reject", message: comment }], decidedBy, comment };
+  return { decisions: [edited(question, rule.amountCents)], decidedBy, comment };
+}
+
+/** Asks the person at the terminal. */
+export function decideAtTerminal(screen: Screen): Decide {
+  const decidedBy = userInfo().username;
+  return async (question) => {
+    for (;;) {
+      const choice = (
+        await screen.ask(`\n${questionText(question)}\n  approve, edit or reject? [a/e/r] `)
+      ).toLowerCase();
+      if (/^(a|approve|y|yes)$/.test(choice)) return { decisions: [{ type: "approve" }], decidedBy };
+      if (/^(r|reject|n|no)$/.test(choice)) {
+        const message = await screen.ask("  why? ");
+        return { decisions: [{ type: "reject", ...(message !== "" && { message }) }], decidedBy };
+      }
+      if (/^(e|edit)$/.test(choice)) {
+        const euros = Number((await screen.ask("  how much instead, in euros? ")).replace(/^€/, ""));
+        const decision = edited(question, Math.round(euros * 100));
+        if (refundArguments.safeParse(decision.editedAction.args).success) return { decisions: [decision], decidedBy };
+        screen.line("  That can't be refunded.");
+      }
+    }
+  };
+}
+
+/** The action, the amount, the customer and what the policy says, in a few lines. */
+function questionText({ threadId, action, order, policy }: OpenQuestion): string {
+  const amount = action.args["amountCents"];
+  const money = typeof amount === "number" ? formatCents(amount) : "no amount";
+  if (order === undefined) return `? ${threadId}  ${action.name} ${JSON.stringify(action.args)}: no such order`;
+  return [
+    `? ${threadId}  ${action.name}: ${money} to ${order.customer} for ${order.item} (order ${order.id}, ${formatCents(order.priceCents)})`,
+    `  policy: ${policy?.allowed ? `at most ${formatCents(policy.maxAmountCents)}. ` : ""}${policy?.reason ?? "does not know this condition"}`,
+  ].join("\n");
+}
+
+/** What was decided, in a few words. */
+function answerText({ decisions: [decision], decidedBy = "somebody", comment }: ApprovalAnswer): string {
+  const amount =
+    decision?.type === "edit" ? ` to ${formatCents(Number(decision.editedAction.args["amountCents"]))}` : "";
+  return `${decision?.type}${amount} by ${decidedBy}${comment === undefined ? "" : `: ${comment}`}`;
+}
+
+function edited({ action }: OpenQuestion, amountCents: number): Extract<Decision, { type: "edit" }> {
+  return { type: "edit", editedAction: { name: action.name, args: { ...action.args, amountCents } } };
+}

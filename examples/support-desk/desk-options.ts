@@ -1,0 +1,74 @@
+/** The command line of `npm start`. */
+import { parseArgs } from "node:util";
+
+export const MODELS = ["scripted", "local", "openai", "anthropic"] as const;
+/** Who answers as the model. */
+export type ModelName = (typeof MODELS)[number];
+
+/** What was asked for on the command line. */
+export interface DeskOptions {
+  readonly help: boolean;
+  readonly json: boolean;
+  /** Nobody is asked: decisions.json decides. */
+  readonly yes: boolean;
+  readonly model: ModelName;
+  /** A Postgres server; undefined for PGlite in `dataDirectory`. */
+  readonly database: string | undefined;
+  /** Kept between runs; undefined for one that each run makes anew. */
+  readonly dataDirectory: string | undefined;
+}
+
+export const HELP = `npm start -- [options]
+
+A support desk: agents answer customers and refund orders, a person approves
+each refund, one process is killed on the way, and the work goes on.
+
+  --model <name>     scripted   replies from a script, over HTTP (default)
+                     local      SmolLM2-135M on this CPU (fetches 180 MB, once)
+                     openai     needs OPENAI_API_KEY    (OPENAI_MODEL)
+                     anthropic  needs ANTHROPIC_API_KEY (ANTHROPIC_MODEL)
+  --yes              asks nobody: decisions.json answers
+  --database <url>   postgres://… instead of PGlite on disk
+  --data <folder>    keeps PGlite's files there; a run that was cut off goes on
+  --json             a line of JSON at the end, everything else to stderr
+  --help             this text
+`;
+
+/** What is wrong with a command line, in words for who typed it. */
+export class UsageError extends Error {}
+
+/** Reads the arguments after the script's name. @throws UsageError */
+export function readDeskOptions(args: readonly string[]): DeskOptions {
+  const values = parse(args);
+  const model = MODELS.find((name) => name === values.model);
+  if (model === undefined) {
+    throw new UsageError(`--model ${JSON.stringify(values.model)} is not one of ${MODELS.join(", ")}.`);
+  }
+  if (values.database !== undefined && !/^postgres(ql)?:\/\//.test(values.database)) {
+    throw new UsageError("--database takes a URL that begins with postgres://.");
+  }
+  if (values.data === "") throw new UsageError("--data takes a folder.");
+  if (values.database !== undefined && values.data !== undefined) {
+    throw new UsageError("--data and --database exclude each other: a database on a server has no folder.");
+  }
+  const { help, json, yes, database, data: dataDirectory } = values;
+  return { help, json, yes, model, database, dataDirectory };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        model: { type: "string", default: "scripted" },
+        database: { type: "string" },
+        data: { type: "string" },
+        yes: { type: "boolean", default: false },
+        json: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
