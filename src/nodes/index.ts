@@ -3,7 +3,7 @@ export type { ModelNodeOptions, ModelUpdate, Prompt } from "./model-node.ts";
 export { usageChannel } from "./usage.ts";
 export type { Usage } from "./usage.ts";
 export { toolNode } from "./tool-node.ts";
-export type { ToolErrorPolicy, ToolNodeInput, ToolNodeOptions, ToolNodeResult } from "./tool-node.ts";
+export type { RunnableTool, ToolErrorPolicy, ToolNodeInput, ToolNodeOptions, ToolNodeResult } from "./tool-node.ts";
 export { getIdempotencyKey } from "./idempotency-key.ts";
 
 export { approval } from "./approval.ts";

@@ -1,6 +1,6 @@
 import { ToolMessage } from "@langchain/core/messages";
 import type { ToolCall } from "@langchain/core/messages";
-import type { StructuredToolInterface } from "@langchain/core/tools";
+import type { DynamicTool, StructuredToolInterface } from "@langchain/core/tools";
 import { isCommand, isGraphBubbleUp } from "@langchain/langgraph";
 import type { Command, LangGraphRunnableConfig } from "@langchain/langgraph";
 import { z } from "zod";
@@ -20,10 +20,13 @@ export type ToolErrorPolicy =
   | "throw"
   | ((error: unknown, call: ToolCall) => "tell" | "throw" | Promise<"tell" | "throw">);
 
+/** A LangChain tool, as `tool()` makes it. */
+export type RunnableTool = StructuredToolInterface | DynamicTool<string>;
+
 /** What a {@link toolNode} can run. */
 export interface ToolNodeOptions<MessagesKey extends string = "messages"> {
   /** The tools there are. */
-  readonly tools: readonly StructuredToolInterface[];
+  readonly tools: readonly RunnableTool[];
   /**
    * Whether the model is told of an error, in a message with status `error`, or the node fails with it. A function is
    * asked for each error: `TOOL_UNKNOWN`, `TOOL_ARGUMENTS_INVALID`, or what the tool threw.
@@ -38,7 +41,7 @@ export interface ToolNodeOptions<MessagesKey extends string = "messages"> {
 export type ToolNodeResult<MessagesKey extends string> = Record<MessagesKey, ToolMessage[]> | Command;
 
 const Options = z.object({
-  tools: z.array(z.custom<StructuredToolInterface>(isTool, "each needs a name and invoke")),
+  tools: z.array(z.custom<RunnableTool>(isTool, "each needs a name and invoke")),
   onError: z
     .union([z.enum(["tell", "throw"]), z.custom<ToolErrorPolicy>((value) => typeof value === "function")])
     .default("tell"),
@@ -86,7 +89,7 @@ export function toolNode<const MessagesKey extends string = "messages">(
 }
 
 async function run(
-  tools: ReadonlyMap<string, StructuredToolInterface>,
+  tools: ReadonlyMap<string, RunnableTool>,
   call: ToolCall,
   state: object,
   config: LangGraphRunnableConfig,
