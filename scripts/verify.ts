@@ -62,7 +62,7 @@ async function takeFrom(waiting: Step[]): Promise<void> {
 
 async function run({ command, count = countOne }: Step): Promise<void> {
   const [program = "", ...args] = command.split(" ");
-  const result = await runCommand(program, args);
+  const result = await runCommand(program, args, { env: { ...process.env, NO_COLOR: "1" } });
   const counts = atLeastOneFailure(result, count(result));
   total.passed += counts.passed;
   total.failed += counts.failed;
