@@ -24,7 +24,10 @@ export function commitPlace(config: RunnableConfig, method: "put" | "putWrites")
   const configurable: Record<string, unknown> = config.configurable ?? {};
   const threadId = configurable["thread_id"];
   const checkpointId = configurable["checkpoint_id"] as string | undefined;
-  if (typeof threadId !== "string" || threadId === "") throw missingKey(method, "thread_id", threadId);
+  // Postgres's text takes no NUL; refused everywhere, so that a thread can move.
+  if (typeof threadId !== "string" || threadId === "" || threadId.includes("\0")) {
+    throw missingKey(method, "thread_id", threadId);
+  }
   if (method === "putWrites" && !checkpointId) throw missingKey(method, "checkpoint_id", checkpointId);
   return {
     threadId,

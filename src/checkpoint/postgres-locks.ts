@@ -23,6 +23,8 @@ const SQL = {
 interface LockSession {
   readonly client: Client;
   readonly locks: Set<{ lose(reason: unknown): void }>;
+  /** The last statement; the next one waits for it, since pg will not queue statements any more. */
+  last: Promise<unknown>;
   /** How many locks are held or asked for; an idle session does not keep the process alive. */
   uses: number;
   ended: boolean;
@@ -105,8 +107,8 @@ export class PostgresLocks {
       const session = await this.#openSession();
       use(session, 1);
       try {
-        const { rows } = await session.client.query<{ ok: boolean }>(SQL[mode].take, [key]);
-        if (rows[0]?.ok === true) return session;
+        const [row] = await ask(session, SQL[mode].take, key);
+        if (row?.ok === true) return session;
         use(session, -1);
         return undefined;
       } catch (error) {
@@ -119,7 +121,7 @@ export class PostgresLocks {
 
   async #free(session: LockSession, key: string, mode: LockOptions["mode"]): Promise<void> {
     // A failure means that the connection is gone, and the lock with it.
-    if (!session.ended) await session.client.query(SQL[mode].free, [key]).catch(() => undefined);
+    if (!session.ended) await ask(session, SQL[mode].free, key).catch(() => undefined);
     use(session, -1);
   }
 
@@ -136,6 +138,7 @@ export class PostgresLocks {
     const session: LockSession = {
       client,
       locks: new Set(),
+      last: Promise.resolve(),
       uses: 0,
       ended: false,
       end: () => {
@@ -162,6 +165,12 @@ export class PostgresLocks {
       this.#address,
     ) as Error;
   }
+}
+
+function ask(session: LockSession, statement: string, key: string): Promise<{ ok?: boolean }[]> {
+  const answer = session.last.then(async () => (await session.client.query<{ ok?: boolean }>(statement, [key])).rows);
+  session.last = answer.catch(() => undefined);
+  return answer;
 }
 
 function use(session: LockSession, change: 1 | -1): void {

@@ -4,13 +4,22 @@ import { describeWithPostgres, freshDatabase } from "../support/fresh-database.t
 import type { FreshDatabase } from "../support/fresh-database.ts";
 import { describeCheckpointer } from "./conformance/describe-checkpointer.ts";
 
-let database: FreshDatabase;
-let opened = 0;
-
 describeWithPostgres("on a server", () => {
+  let database: FreshDatabase;
+  let stores = 0;
   beforeAll(async () => {
     database = await freshDatabase();
   });
   afterAll(() => database.drop());
-  describeCheckpointer("postgres:", { open: () => openCheckpointer(database.url, {schema: `s${++opened}`}), storesChannelsApart: true });
+
+  describeCheckpointer("postgres:", {
+    fresh: async () => {
+      const schema = `store_${(stores += 1)}`;
+      return { open: () => openCheckpointer(database.url, { schema }) };
+    },
+    durable: true,
+    shared: true,
+    storesChannelsApart: true,
+    propertyRuns: 10,
+  });
 });

@@ -1,18 +1,46 @@
-import { describe } from "vitest";
+import { afterAll, beforeAll, describe } from "vitest";
 import type { Checkpointer } from "perdure/checkpoint";
-import { describeLangGraphConformance } from "./langgraph.ts";
+import { describeAnswers } from "./answers.ts";
+import { describeCommits } from "./commits.ts";
+import { describeForks } from "./forks.ts";
+import { describeLangGraphSuite } from "./langgraph.ts";
+import { describeLifecycle } from "./lifecycle.ts";
+import { describeLocks } from "./locks.ts";
+import { describeNamespaces } from "./namespaces.ts";
+import { describeRecords } from "./records.ts";
+import type { Backend, Store } from "./store.ts";
 
-/** Opens a checkpointer with nothing in it. */
-export type OpenFresh = () => Promise<Checkpointer>;
-
-/** What {@link describeCheckpointer} must know of a backend. */
-export interface Backend {
-  readonly open: OpenFresh;
-  readonly storesChannelsApart: boolean;
-}
-
+/**
+ * What every checkpointer must do: LangGraph's published suite, and what a runner needs beyond it.
+ * Describes a backend with a few lines; its test file adds only what is its own.
+ */
 export function describeCheckpointer(name: string, backend: Backend): void {
   describe(name, () => {
-    describeLangGraphConformance(backend.open, backend.storesChannelsApart);
+    describeLangGraphSuite(backend);
+    describeLifecycle(backend);
+
+    describe("with one store for all", () => {
+      let store: Store;
+      let checkpointer: Checkpointer;
+      let another: Checkpointer;
+      beforeAll(async () => {
+        store = await backend.fresh();
+        checkpointer = await store.open();
+        another = backend.shared ? await store.open() : checkpointer;
+      });
+      afterAll(async () => {
+        await Promise.all([checkpointer.close(), another.close()]);
+        await store.remove?.();
+      });
+      describeCommits(() => checkpointer);
+      describeRecords(() => checkpointer);
+      describeAnswers(() => checkpointer);
+      describeNamespaces(() => checkpointer);
+      describeLocks(
+        () => checkpointer,
+        () => another,
+      );
+      describeForks(() => checkpointer, backend.propertyRuns);
+    });
   });
 }
