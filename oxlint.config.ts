@@ -43,9 +43,12 @@ export default defineConfig({
     "prefer-const": "error",
     eqeqeq: ["error", "always", { null: "ignore" }],
     "vitest/no-focused-tests": "error",
+    // The second argument says what was expected, for loops over many cases.
+    "vitest/valid-expect": ["error", { maxArgs: 2 }],
     // Assertions and titles also stand in suites that are given as functions, in properties and in types.
     "vitest/expect-expect": "off",
     "vitest/no-conditional-expect": "off",
+    "vitest/no-conditional-tests": "off",
     "vitest/valid-title": "off",
   },
   overrides: [
