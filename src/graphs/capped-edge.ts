@@ -84,30 +84,37 @@ export function cappedEdge<
 ): StateGraph<SD, S, U, N, I, O, C, Returns, Interrupts, Writes> {
   checkOptions("cappedEdge", Options, options);
   const { from, to, max, onLimit, route, others = [], counter = `${from}->${to}` } = options;
-  addGuardedEdge(graph as unknown as GuardedGraph, {
+  const limit = typeof max === "number" ? () => max : max;
+  const builder = graph as unknown as GuardedGraph;
+  addTurnChannel(builder, counter, turnCounter());
+  addGuardedEdge(builder, {
     from,
     to,
     onLimit,
     others,
     counter,
     guard: { to, max: typeof max === "number" ? max : undefined },
-    limit: typeof max === "number" ? () => max : (state) => max(state as S),
+    isSpent: (state) => (state[counter] as number) >= limit(state as S),
     route: route === undefined ? () => to : (state, config) => route(state as S, config),
   });
   return graph;
 }
 
-/** {@link cappedEdge} without its types, for builders whose limit is not a plain number. */
+/** {@link cappedEdge} without its types and its channel, for builders whose limit is not a plain number. */
 export interface GuardedEdge {
   readonly from: string;
   readonly to: string;
   readonly onLimit: string;
   readonly others: readonly string[];
+  /** The channel that counts the rounds, a {@link turnCounter}. */
   readonly counter: string;
   readonly guard: EdgeGuard;
-  readonly limit: (state: unknown) => number;
-  readonly route: (state: unknown, config: LangGraphRunnableConfig) => Destinations | Promise<Destinations>;
+  readonly isSpent: (state: RouterState) => boolean;
+  readonly route: (state: RouterState, config: LangGraphRunnableConfig) => Destinations | Promise<Destinations>;
 }
+
+/** The state as a conditional edge reads it: every channel, the counters among them. */
+export type RouterState = Readonly<Record<string, unknown>>;
 
 type Destination = string | Send;
 type Destinations = Destination | readonly Destination[];
@@ -117,25 +124,24 @@ export type GuardedGraph = ChannelHolder & {
   addConditionalEdges(options: { source: string; path: Runnable; pathMap: string[] }): unknown;
 };
 
-/** Adds the counter's channel and the conditional edge that enforces the limit. */
+/** Adds the conditional edge that counts its rounds and goes elsewhere once they are spent. */
 export function addGuardedEdge(graph: GuardedGraph, edge: GuardedEdge): void {
   const { from, to, onLimit, counter } = edge;
-  addTurnChannel(graph, counter, turnCounter());
   const places = [...new Set([to, onLimit, ...edge.others])];
 
-  const path = RunnableLambda.from(async (state: Record<string, unknown>, config: RunnableConfig): Promise<Destination[]> => {
+  const path = RunnableLambda.from(async (state: RouterState, config: RunnableConfig): Promise<Destination[]> => {
     const answer = await edge.route(state, config);
     const chosen = Array.isArray(answer) ? (answer as Destination[]) : [answer as Destination];
     for (const destination of chosen) if (!places.includes(placeOf(destination))) throw unknownPlace(edge, destination, places);
 
     const onward = chosen.filter((destination) => placeOf(destination) !== to);
     if (onward.length === chosen.length) return chosen;
-    if ((state[counter] as number) >= edge.limit(state)) return [...new Set([...onward, onLimit])];
+    if (edge.isSpent(state)) return [...new Set([...onward, onLimit])];
     // The same task writes its node's result, this count and the way it goes: all of it or nothing.
     await writeChannel(counter, 1, config);
     return chosen;
   });
-  path.name = counter;
+  path.name = `${from}->${to}`;
   graph.addConditionalEdges({ source: from, path: guardEdge(path, edge.guard), pathMap: places });
 }
 

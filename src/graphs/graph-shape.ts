@@ -1,7 +1,7 @@
 import { END, START } from "@langchain/langgraph";
 
 import { PerdureError } from "../errors/index.ts";
-import { type NodeTraits, readNodeTraits } from "../nodes/effect.ts";
+import { type NodeTraits, readNodeTraits } from "../nodes/index.ts";
 import { type EdgeGuard, edgeGuard } from "./edge-guard.ts";
 
 /** What is looked at of a graph's builder; every LangGraph `StateGraph` fits. */
