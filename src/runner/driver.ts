@@ -24,6 +24,8 @@ export interface DrivePlan {
   readonly only?: ReadonlySet<string>;
   /** Whether tasks that failed before run again. */
   readonly retryFailed: boolean;
+  /** The step of the run's input, which tells nodes which turn they belong to. */
+  readonly inputStep: number;
   readonly lastStep: number;
   readonly deadline?: number | undefined;
 }
@@ -227,6 +229,7 @@ export class Driver {
         saver,
         gate,
         config: context.config,
+        inputStep: plan.inputStep,
         ...(plan.input === undefined ? {} : { input: plan.input }),
         ...(context.watch === undefined ? {} : { sink: context.watch.sink }),
       });

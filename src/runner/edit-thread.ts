@@ -1,3 +1,4 @@
+import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
 import type { ThreadRecord } from "../checkpoint/index.ts";
 import { PerdureError } from "../errors/index.ts";
 import { DriveSaver } from "./drive-saver.ts";
@@ -45,7 +46,9 @@ export async function forkThread(driver: Driver, threadId: string, options: Fork
         { hint: "A fork runs them again, with their effects. Pass repeatFinished: true if that is right." }, // H16
       );
     }
-    await edit(driver, view, false, (saver) => driver.engine.copy(saver, threadId, checkpointId));
+    const inputStep = await inputStepBefore(driver, tuple);
+    const toTurn = ({ run, ...record }: ThreadRecord): ThreadRecord => ({ ...record, run: run && { ...run, inputStep } });
+    await edit(driver, view, false, toTurn, (saver) => driver.engine.copy(saver, threadId, checkpointId));
     return driver.readExisting(threadId);
   });
 }
@@ -59,7 +62,7 @@ export async function updateThread(
 ): Promise<ThreadView> {
   return driver.alone(threadId, false, async () => {
     const view = await driver.read(threadId);
-    await edit(driver, view ?? { threadId }, true, (saver) => driver.engine.update(saver, threadId, values, asNode));
+    await edit(driver, view ?? { threadId }, true, (record) => record, (saver) => driver.engine.update(saver, threadId, values, asNode));
     return driver.readExisting(threadId);
   });
 }
@@ -68,12 +71,13 @@ async function edit(
   { checkpointer, now }: Driver,
   view: ThreadView | { readonly threadId: string },
   onHead: boolean,
+  recordOf: (record: ThreadRecord) => ThreadRecord,
   change: (saver: DriveSaver) => Promise<void>,
 ): Promise<void> {
   const open = "questions" in view ? view.questions.map(({ interrupt }) => interrupt.id) : [];
   const at = new Date(now()).toISOString();
   const record = (stored: ThreadRecord): ThreadRecord => ({
-    ...stored,
+    ...recordOf(stored),
     cancelled: null,
     superseded: open.length === 0 ? stored.superseded : [...stored.superseded, { interruptIds: open, at }],
   });
@@ -91,4 +95,13 @@ async function edit(
   });
   await change(saver);
   await saver.stored();
+}
+
+/** The step of the input of the turn that a checkpoint belongs to. */
+async function inputStepBefore({ checkpointer }: Driver, checkpoint: CheckpointTuple): Promise<number> {
+  let tuple: CheckpointTuple | undefined = checkpoint;
+  while (tuple !== undefined && tuple.metadata?.source !== "input") {
+    tuple = tuple.parentConfig && (await checkpointer.getTuple(tuple.parentConfig));
+  }
+  return tuple?.metadata?.step ?? -1;
 }

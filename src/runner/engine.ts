@@ -8,6 +8,8 @@ export interface DriveRequest {
   readonly threadId: string;
   /** A new turn's input; absent to go on from the head. */
   readonly input?: { readonly value: unknown };
+  /** The step of the input of the run under way. */
+  readonly inputStep: number;
   /** Where it reads and commits. */
   readonly saver: DriveSaver;
   /** Which tasks it runs, and the signal that stops it. */

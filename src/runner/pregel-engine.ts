@@ -1,6 +1,7 @@
 import { AsyncLocalStorageProviderSingleton } from "@langchain/core/singletons";
 import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
 import type { Checkpointer } from "../checkpoint/index.ts";
+import { INPUT_STEP_KEY } from "../nodes/index.ts";
 import type { CheckpointView, DriveRequest, Engine } from "./engine.ts";
 import type { DriveSaver } from "./drive-saver.ts";
 import { PREGEL_KEY, START_NODE, snapshot, toPregel, withNodes } from "./pregel.ts";
@@ -20,7 +21,7 @@ export class PregelEngine implements Engine {
 
   constructor(graph: unknown, checkpointer: Checkpointer) {
     const pregel = toPregel(graph);
-    this.#pregel = withNodes(pregel, gated);
+    this.#pregel = withNodes(pregel, (name, node, run) => gated({ name, node, run, stepTimeout: pregel.stepTimeout }));
     this.#checkpointer = checkpointer;
     this.inputSupersteps = START_NODE in pregel.nodes ? 1 : 0;
     this.interruptBefore = listed(pregel.interruptBefore);
@@ -32,7 +33,7 @@ export class PregelEngine implements Engine {
     return AsyncLocalStorageProviderSingleton.getInstance().run(undefined, () => this.#stream(request));
   }
 
-  async #stream({ threadId, input, saver, gate, config, sink }: DriveRequest): Promise<void> {
+  async #stream({ threadId, input, inputStep, saver, gate, config, sink }: DriveRequest): Promise<void> {
     const { configurable, ...rest } = config;
     const stream = await this.#pregel.stream(input === undefined ? null : input.value, {
       ...rest,
@@ -41,6 +42,7 @@ export class PregelEngine implements Engine {
         thread_id: threadId,
         [PREGEL_KEY.checkpointer]: saver,
         [GATE_KEY]: gate,
+        [INPUT_STEP_KEY]: inputStep,
       },
       durability: "sync",
       recursionLimit: NO_RECURSION_LIMIT,

@@ -51,7 +51,8 @@ export class ThreadOperations {
         cancelled: null,
         superseded: dropped === undefined ? stored.superseded : [...stored.superseded, { interruptIds: dropped, at }],
       });
-      return { input: { value: input }, record, retryFailed: false, lastStep: this.#lastStep({ ...before, run }) };
+      const lastStep = this.#lastStep({ ...before, run });
+      return { input: { value: input }, record, retryFailed: false, inputStep, lastStep };
     });
     if (driven === undefined) throw threadBusy(threadId); // H6
     return driven;
@@ -102,7 +103,13 @@ export class ThreadOperations {
       if (!finished && !view.tasks.some(({ id, phase }) => only.has(id) && phase !== "finished")) return undefined;
       const lastStep = this.#lastStep(view.record);
       this.#refuseBeyond(view, lastStep);
-      return { only, retryFailed: true, lastStep: Math.min(lastStep, view.step + maxSteps), deadline };
+      return {
+        only,
+        retryFailed: true,
+        inputStep: inputStepOf(view.record),
+        lastStep: Math.min(lastStep, view.step + maxSteps),
+        deadline,
+      };
     });
   }
 
@@ -132,7 +139,7 @@ export class ThreadOperations {
       if (status !== "ready" && !(status === "error" && retryFailed)) return undefined;
       const lastStep = this.#lastStep(view.record, options.maxSteps);
       this.#refuseBeyond(view, lastStep);
-      return { retryFailed, lastStep };
+      return { retryFailed, inputStep: inputStepOf(view.record), lastStep };
     });
     if (driven !== undefined) return driven;
     if (retryFailed) throw threadBusy(threadId);
@@ -171,8 +178,7 @@ export class ThreadOperations {
   }
 
   #lastStep(record: ThreadRecord, maxSteps = record.run?.maxSteps ?? DEFAULT_MAX_STEPS): number {
-    const inputStep = record.run?.inputStep ?? EMPTY_INPUT_STEP;
-    return inputStep + this.#driver.engine.inputSupersteps + maxSteps;
+    return inputStepOf(record) + this.#driver.engine.inputSupersteps + maxSteps;
   }
 
   /** H8: the limit is over the whole run, so calling again does not begin to count anew. */
@@ -186,8 +192,10 @@ export class ThreadOperations {
   }
 }
 
-/** The step of a new thread's input, for threads that were not started by a runner. */
-const EMPTY_INPUT_STEP = -1;
+/** A thread that no runner started is taken for one in its first turn. */
+function inputStepOf({ run }: ThreadRecord): number {
+  return run?.inputStep ?? -1;
+}
 
 function settled(view: ThreadView): Driven {
   return { view, error: undefined, stoppedBy: undefined };
