@@ -10,11 +10,18 @@ export type AnswerSchema = Readonly<Record<string, unknown>>;
 export function answerProblem(schema: AnswerSchema, answer: unknown): string | undefined {
   const { valid, errors } = new Validator(schema, "2020-12", false).validate(answer);
   if (valid) return undefined;
-  const deepest = errors.reduce((left, right) => (depth(right) > depth(left) ? right : left));
-  const place = deepest.instanceLocation.replace(/^#\/?/, "").replaceAll("/", ".");
-  return place === "" ? deepest.error : `${place}: ${deepest.error}`;
+  const told = errors.reduce((left, right) => (weight(right) > weight(left) ? right : left));
+  const place = told.instanceLocation.replace(/^#\/?/, "").replaceAll("/", ".");
+  return place === "" ? told.error : `${place}: ${told.error}`;
 }
 
-function depth(error: { readonly instanceLocation: string }): number {
-  return error.instanceLocation.split("/").length;
+/** The deeper the more telling; a constant that does not match is often only the sign of another variant. */
+function weight({
+  instanceLocation,
+  keyword,
+}: {
+  readonly instanceLocation: string;
+  readonly keyword: string;
+}): number {
+  return instanceLocation.split("/").length + (keyword === "const" ? 0 : 0.5);
 }

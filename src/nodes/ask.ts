@@ -17,12 +17,15 @@ export type Outcome<T> =
  * Asks, and asks again with `problem` in the question for as long as the answer can't be read. A runner
  * refuses such an answer before it is stored; plain LangGraph stores it, and without this the thread
  * would fail on it for ever.
+ * @throws PerdureError `OUTSIDE_GRAPH`, naming `caller`
  */
 export function ask<T>(
+  caller: string,
   question: object,
   schema: AnswerSchema | undefined,
   read: (answer: unknown) => Reading<T>,
 ): Outcome<T> {
+  currentConfig(caller);
   const options = schema === undefined ? {} : { responseSchema: schema };
   let asked = question;
   for (;;) {

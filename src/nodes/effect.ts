@@ -21,8 +21,9 @@ export interface TraitOptions {
   metadata: { perdure: NodeTraits };
 }
 
+const EffectSchema = z.enum(["none", "idempotent", "irreversible"]);
 const Traits = z.object({
-  effect: z.enum(["none", "idempotent", "irreversible"]).optional(),
+  effect: EffectSchema.optional(),
   compensate: z.string().min(1).optional(),
   approval: z.boolean().optional(),
   cap: z.int().min(1).optional(),
@@ -35,6 +36,7 @@ const Traits = z.object({
  * @throws PerdureError `OPTIONS_INVALID`
  */
 export function effect(effect: Effect, options: { readonly compensate?: string } = {}): TraitOptions {
+  parseOptions("effect", z.object({ effect: EffectSchema }), { effect });
   return nodeTraits({ effect, ...options });
 }
 

@@ -105,7 +105,7 @@ export async function requestApproval<const Node extends string = string>(
   const records: DecisionRecord[] = [];
   for (let stage: Stage<Node> = request; ;) {
     const question = await questionTo(stage, asked);
-    const outcome = ask(question, schema, (answer) => readAnswer(schema, answer));
+    const outcome = ask("requestApproval", question, schema, (answer) => readAnswer(schema, answer));
     if (!outcome.due) {
       const { decisions } = outcome.value;
       records.push(...recordsOf(actions, decisions, stage, outcome));

@@ -2,7 +2,6 @@ import { z } from "zod";
 import { ask, dueIn } from "./ask.ts";
 import { parseOptions } from "./parse-options.ts";
 import type { TimerQuestion } from "./question.ts";
-import { currentConfig } from "./running-task.ts";
 
 /** The farthest a Date can lie. */
 const MAX_DATE_MS = 8.64e15;
@@ -24,7 +23,7 @@ export async function sleep(ms: number): Promise<void> {
     }),
     { ms },
   );
-  wait(await dueIn("sleep", ms));
+  wait("sleep", await dueIn("sleep", ms));
 }
 
 /**
@@ -34,11 +33,10 @@ export async function sleep(ms: number): Promise<void> {
  */
 export async function sleepUntil(date: Date): Promise<void> {
   parseOptions("sleepUntil", z.object({ date: z.date() }), { date });
-  currentConfig("sleepUntil");
-  wait(date.toISOString());
+  wait("sleepUntil", date.toISOString());
 }
 
-function wait(dueAt: string): void {
+function wait(caller: string, dueAt: string): void {
   const question: TimerQuestion = { kind: "timer", dueAt };
-  ask(question, undefined, () => ({ ok: true, value: undefined }));
+  ask(caller, question, undefined, () => ({ ok: true, value: undefined }));
 }

@@ -1,5 +1,5 @@
 import { interopSafeParse } from "@langchain/core/utils/types";
-import type { InteropZodType } from "@langchain/core/utils/types";
+import type { InferInteropZodOutput, InteropZodType } from "@langchain/core/utils/types";
 import { toJsonSchema } from "@langchain/core/utils/json_schema";
 import { z } from "zod";
 import { PerdureError } from "../errors/index.ts";
@@ -33,24 +33,28 @@ const Options = z.object({
  * @example
  * const { tracking } = await waitForSignal("shipped", z.object({ tracking: z.string() }));
  */
-export function waitForSignal<T>(
+export function waitForSignal<Schema extends InteropZodType>(
   name: string,
-  schema: InteropZodType<T>,
+  schema: Schema,
   options: SignalOptions & { readonly onExpiry: "undefined" },
-): Promise<T | undefined>;
-export function waitForSignal<T>(name: string, schema: InteropZodType<T>, options?: SignalOptions): Promise<T>;
-export async function waitForSignal<T>(
+): Promise<InferInteropZodOutput<Schema> | undefined>;
+export function waitForSignal<Schema extends InteropZodType>(
   name: string,
-  schema: InteropZodType<T>,
+  schema: Schema,
+  options?: SignalOptions & { readonly onExpiry?: "throw" },
+): Promise<InferInteropZodOutput<Schema>>;
+export async function waitForSignal(
+  name: string,
+  schema: InteropZodType,
   options: SignalOptions = {},
-): Promise<T | undefined> {
+): Promise<unknown> {
   const { expiresInMs, onExpiry } = parseOptions("waitForSignal", Options, { ...options, name });
   const question: SignalQuestion = {
     kind: "signal",
     name,
     ...(expiresInMs === undefined ? {} : { dueAt: await dueIn("waitForSignal", expiresInMs) }),
   };
-  const outcome = ask(question, toJsonSchema(schema) as AnswerSchema, (answer) => {
+  const outcome = ask("waitForSignal", question, toJsonSchema(schema) as AnswerSchema, (answer) => {
     const parsed = interopSafeParse(schema, answer);
     return parsed.success ? { ok: true, value: parsed.data } : { ok: false, problem: describeZodError(parsed.error) };
   });
