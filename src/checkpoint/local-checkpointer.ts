@@ -4,7 +4,6 @@ import type {
   Checkpoint,
   CheckpointMetadata,
   PendingWrite,
-  SerializerProtocol,
 } from "@langchain/langgraph-checkpoint";
 import type { RunnableConfig } from "@langchain/core/runnables";
 import { isOutputChannel, judgeAnswers, roundTripAnswers, taskKey } from "./answers.ts";
@@ -24,6 +23,7 @@ import { assertGuard, commitPlace } from "./commit-guard.ts";
 import type { CommitPlace } from "./commit-guard.ts";
 import { fromStored, toStored } from "./stored-value.ts";
 import type { StoredValue } from "./stored-value.ts";
+import { strictSerializer } from "./strict-serializer.ts";
 import { ThreadLocks } from "./thread-locks.ts";
 import { EMPTY_RECORD } from "./thread-record.ts";
 import type { ThreadRecord } from "./thread-record.ts";
@@ -67,8 +67,9 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
   readonly #preparations = new Map<string, Set<{ outdated: boolean }>>();
   #closed = false;
 
-  constructor(description: string, serde?: SerializerProtocol) {
-    super(serde);
+  constructor(description: string) {
+    super();
+    this.serde = strictSerializer(this.serde);
     this.description = description;
   }
 
@@ -107,7 +108,6 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
     this.assertOpen();
     const place = commitPlace(config, "put");
     const { threadId, checkpointNs, guard } = place;
-    // Taken now: whoever called may go on with the checkpoint while it is serialized.
     const { id } = checkpoint;
     const prepared = await this.prepareCheckpoint(checkpoint, metadata, newVersions);
     const change = guard?.record;

@@ -12,6 +12,7 @@ import type { CommitPlace } from "./commit-guard.ts";
 import { LocalCheckpointer } from "./local-checkpointer.ts";
 import type { StoredAnswer, StoredRecord, StoredWrite, WritesPlace } from "./local-checkpointer.ts";
 import { isAtOrBelow } from "./namespaces.ts";
+import { refuseFunction } from "./strict-serializer.ts";
 
 /** A checkpoint and its metadata, serialized. */
 type PreparedCheckpoint = readonly [checkpoint: Uint8Array, metadata: Uint8Array];
@@ -75,6 +76,7 @@ export class MemoryCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
     checkpoint: Checkpoint,
     metadata: CheckpointMetadata,
   ): Promise<PreparedCheckpoint> {
+    for (const [channel, value] of Object.entries(checkpoint.channel_values)) refuseFunction(value, [channel]);
     const [[, checkpointBytes], [, metadataBytes]] = await Promise.all([
       this.serde.dumpsTyped(copyCheckpoint(checkpoint)),
       this.serde.dumpsTyped(metadata),

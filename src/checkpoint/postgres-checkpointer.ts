@@ -1,4 +1,4 @@
-import { RESUME, WRITES_IDX_MAP } from "@langchain/langgraph-checkpoint";
+import { RESUME, WRITES_IDX_MAP, copyCheckpoint } from "@langchain/langgraph-checkpoint";
 import type {
   ChannelVersions,
   Checkpoint,
@@ -6,6 +6,7 @@ import type {
   CheckpointMetadata,
   CheckpointTuple,
   PendingWrite,
+  SerializerProtocol,
 } from "@langchain/langgraph-checkpoint";
 import type { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
 import type { RunnableConfig } from "@langchain/core/runnables";
@@ -30,7 +31,9 @@ import { storableMetadata } from "./postgres-metadata.ts";
 import { postgresTables } from "./postgres-tables.ts";
 import type { PostgresTables } from "./postgres-tables.ts";
 import type { SqlClient, SqlDriver } from "./sql-driver.ts";
+import { serializedNow } from "./serialized-now.ts";
 import { fromStored, toStored } from "./stored-value.ts";
+import { strictSerializer } from "./strict-serializer.ts";
 import { EMPTY_RECORD } from "./thread-record.ts";
 import type { ThreadRecord } from "./thread-record.ts";
 
@@ -77,6 +80,7 @@ export class PostgresCheckpointer extends Checkpointer {
 
   constructor(parts: PostgresCheckpointerParts) {
     super();
+    this.serde = strictSerializer(this.serde);
     this.description = parts.description;
     this.shared = parts.shared;
     this.#driver = parts.driver;
@@ -112,15 +116,19 @@ export class PostgresCheckpointer extends Checkpointer {
     this.#assertOpen();
     const place = commitPlace(config, "put");
     const { threadId, checkpointNs, checkpointId, guard } = place;
+    const copy = copyCheckpoint(checkpoint);
+    const storable = storableMetadata(metadata);
+    const changed = Object.keys(newVersions).map((channel) => copy.channel_values[channel]);
+    const serde = await serializedNow(this.serde, [storable, ...changed]);
     return this.#driver.transaction(async (client) => {
       const row = await this.#lockRow(client, threadId);
       const head = guard?.onHead === true ? await this.#head(client, threadId, checkpointNs) : undefined;
       assertGuard(place, "put", { head, epoch: Number(row.epoch) });
       if (guard?.record !== undefined) await this.#changeRecord(client, threadId, row, guard.record);
-      return this.#saverOn(client).put(
+      return this.#saverOn(client, serde).put(
         { configurable: { thread_id: threadId, checkpoint_ns: checkpointNs, checkpoint_id: checkpointId } },
-        checkpoint,
-        storableMetadata(metadata),
+        copy,
+        storable,
         newVersions,
       );
     });
@@ -129,15 +137,20 @@ export class PostgresCheckpointer extends Checkpointer {
   override async putWrites(config: RunnableConfig, writes: PendingWrite[], taskId: string): Promise<void> {
     this.#assertOpen();
     const place = commitPlace(config, "putWrites");
+    const all = [...writes];
+    const serde = await serializedNow(
+      this.serde,
+      all.map(([, value]) => value),
+    );
     await this.#driver.transaction(async (client) => {
       const row = await this.#lockRow(client, place.threadId);
       assertGuard(place, "putWrites", { head: undefined, epoch: Number(row.epoch) });
-      const saver = this.#saverOn(client);
+      const saver = this.#saverOn(client, serde);
       const at = writesConfig(place.threadId, place);
       // The saver replaces special writes only in a call that has no others; in the second call they are there already.
-      const special = writes.filter(([channel]) => channel in WRITES_IDX_MAP);
+      const special = all.filter(([channel]) => channel in WRITES_IDX_MAP);
       if (special.length > 0) await saver.putWrites(at, special, taskId);
-      if (special.length < writes.length) await saver.putWrites(at, writes, taskId);
+      if (special.length < all.length) await saver.putWrites(at, all, taskId);
     });
   }
 
@@ -250,8 +263,8 @@ export class PostgresCheckpointer extends Checkpointer {
     if (this.#closing !== undefined) throw checkpointerClosed(this.description);
   }
 
-  #saverOn(client: SqlClient): PostgresSaver {
-    return boundSaver(this.#Saver, client, { serde: this.serde, schema: this.#schema });
+  #saverOn(client: SqlClient, serde: SerializerProtocol = this.serde): PostgresSaver {
+    return boundSaver(this.#Saver, client, { serde, schema: this.#schema });
   }
 
   /** Takes the thread's row, made when there is none: whoever else commits to the thread waits. */

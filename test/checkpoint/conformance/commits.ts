@@ -150,6 +150,55 @@ export function describeCommits(checkpointer: () => Checkpointer): void {
       }
     });
 
+    it("stores values as they were when it was called, whatever the graph does with them afterwards", async () => {
+      const threadId = newThread();
+      const values = { list: [1], deep: { list: [1] } };
+      const change = (): void => {
+        values.list.push(2);
+        values.deep.list.push(2);
+      };
+      const putting = put(checkpointer(), { threadId, values });
+      change();
+      const checkpointId = await putting;
+      const writing = putWrites(checkpointer(), { threadId, checkpointId }, [["deep", values.deep]]);
+      change();
+      await writing;
+      const tuple = await read(checkpointer(), threadId);
+      expect(tuple?.checkpoint.channel_values).toEqual({ list: [1], deep: { list: [1] } });
+      expect(tuple?.pendingWrites).toEqual([["task", "deep", { list: [1, 2] }]]);
+    });
+
+    it("of a value that cannot be stored is refused, with its place in the message, and the thread is as it was", async () => {
+      const circle: Record<string, unknown> = {};
+      circle["again"] = { circle };
+      const values: [unknown, RegExp][] = [
+        [{ list: [1, 10n] }, /a bigint at .*list\.1/u],
+        [circle, /a reference to what it is part of at .*again\.circle/u],
+        [() => 1, /a function/u],
+        [Symbol("s"), /a symbol/u],
+      ];
+      const threadId = newThread();
+      const checkpointId = await put(checkpointer(), { threadId, values: { n: 1 } });
+      const before = await everything(checkpointer(), threadId);
+      for (const [value, message] of values) {
+        const commits = [
+          () => put(checkpointer(), { threadId, parent: checkpointId, values: { good: 1, bad: value } }),
+          () => putWrites(checkpointer(), { threadId, checkpointId }, [["good", 1], ["bad", value]]),
+          () => checkpointer().commitAnswers(threadId, {
+              headCheckpointId: checkpointId,
+              answers: [{ interruptId: "i", answer: value }],
+            }),
+        ];
+        for (const commit of commits) {
+          const refused = commit();
+          await expect(refused).rejects.toMatchObject({ code: "VALUE_UNSERIALIZABLE" });
+          await expect(refused).rejects.toThrow(message);
+        }
+      }
+      expect(await everything(checkpointer(), threadId)).toEqual(before);
+      await put(checkpointer(), { threadId, values: { text: "[Circular]", list: ["[Circular]"] } });
+    });
+
     it("takes 20 threads at once", async () => {
       const threads = Array.from({ length: 20 }, newThread);
       await Promise.all(
