@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Checkpointer, ThreadRecord } from "../checkpoint/index.ts";
 import { PerdureError } from "../errors/index.ts";
 import { isDueAnswer } from "../nodes/index.ts";
-import type { DueAnswer, SignalQuestion } from "../nodes/index.ts";
+import type { DueAnswer } from "../nodes/index.ts";
 import type { Question } from "./open-question.ts";
 import type { ThreadView } from "./thread-view.ts";
 
@@ -70,7 +70,7 @@ export async function commitSignals(checkpointer: Checkpointer, view: ThreadView
   let any = false;
   for (const question of view.questions) {
     if (question.interrupt.kind !== "signal") continue;
-    const { name } = question.interrupt.value as SignalQuestion;
+    const { name } = question.interrupt.value;
     const index = inbox.findIndex((signal) => signal.name === name && fits(question, signal.payload));
     const signal = inbox[index];
     if (signal === undefined) continue;

@@ -29,3 +29,7 @@ export type ValuesOf<G> = CompiledOf<G>["~OutputType"];
 /** The names of the graph's nodes. */
 export type NodeOf<G> =
   CompiledOf<G> extends { readonly "~NodeType": infer Node extends string } ? Exclude<Node, "__start__"> : string;
+
+/** What the graph's nodes ask by `interrupt()`, as far as the StateGraph was told. */
+export type AskedOf<G> =
+  CompiledOf<G> extends { isInterrupted(input: unknown): input is { __interrupt__: { value?: infer Asked }[] } } ? Asked : unknown;

@@ -20,5 +20,5 @@ export function openInterrupt(id: string, node: string, { value, response_schema
     value,
     ...(dueAt === undefined ? {} : { dueAt }),
     ...(response_schema === undefined ? {} : { schema: response_schema }),
-  };
+  } as OpenInterrupt; // the kind was read off the value
 }

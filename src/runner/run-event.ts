@@ -17,7 +17,7 @@ export interface EventSource {
  * - `interrupt`: a question was asked and is stored; siblings may still run
  * - `state`: driving is over; the last event
  */
-export type RunEvent<Values = Record<string, unknown>, Node extends string = string> =
+export type RunEvent<Values = Record<string, unknown>, Node extends string = string, Asked = unknown> =
   | (EventSource & { readonly type: "task_start"; readonly taskId: string })
   | (EventSource & {
       readonly type: "task_end";
@@ -27,5 +27,5 @@ export type RunEvent<Values = Record<string, unknown>, Node extends string = str
   | (EventSource & { readonly type: "update"; readonly update: unknown })
   | (EventSource & { readonly type: "token"; readonly text: string; readonly message: BaseMessage })
   | { readonly type: "custom"; readonly namespace: readonly string[]; readonly value: unknown }
-  | { readonly type: "interrupt"; readonly interrupt: OpenInterrupt<Node> }
-  | { readonly type: "state"; readonly state: ThreadState<Values, Node> };
+  | { readonly type: "interrupt"; readonly interrupt: OpenInterrupt<Node, Asked> }
+  | { readonly type: "state"; readonly state: ThreadState<Values, Node, Asked> };

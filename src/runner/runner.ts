@@ -7,7 +7,7 @@ import { Driver } from "./driver.ts";
 import type { Driven } from "./driver.ts";
 import { forkThread, updateThread } from "./edit-thread.ts";
 import type { ForkOptions, UpdateOptions } from "./edit-thread.ts";
-import type { DrivableGraph, InputOf, NodeOf, ValuesOf } from "./graph-types.ts";
+import type { AskedOf, DrivableGraph, InputOf, NodeOf, ValuesOf } from "./graph-types.ts";
 import { PregelEngine } from "./pregel-engine.ts";
 import type { RunEvent } from "./run-event.ts";
 import { checkOptions, checkThreadId } from "./run-options.ts";
@@ -41,14 +41,14 @@ export type StreamCommand<Input> =
  * Drives one graph on threads: each is a run of the graph that outlives the process. Every call
  * returns the thread as it stands when driving stops; what it accepted is stored by then (I1).
  */
-export interface Runner<Input, Values, Node extends string> {
+export interface Runner<Input, Values, Node extends string = string, Asked = unknown> {
   readonly name: string;
 
   /**
    * Begins a turn: commits the input and drives the thread until nothing can run.
    * @throws THREAD_BUSY, THREAD_INTERRUPTED, THREAD_UNFINISHED, OPTIONS_INVALID, CHECKPOINT_CONFLICT
    */
-  start(threadId: string, input: Input, options?: StartOptions): Promise<ThreadState<Values, Node>>;
+  start(threadId: string, input: Input, options?: StartOptions): Promise<ThreadState<Values, Node, Asked>>;
 
   /**
    * Answers open interrupts, all of those given or none, and drives on. Giving the same answer again
@@ -57,20 +57,20 @@ export interface Runner<Input, Values, Node extends string> {
    * @throws INTERRUPT_AMBIGUOUS, INTERRUPT_NOT_OPEN, INTERRUPT_ALREADY_ANSWERED, ANSWER_INVALID,
    * RUN_CANCELLED, STEP_LIMIT_REACHED, THREAD_NOT_FOUND
    */
-  resume(threadId: string, answers: Answers, options?: RunOptions): Promise<ThreadState<Values, Node>>;
+  resume(threadId: string, answers: Answers, options?: RunOptions): Promise<ThreadState<Values, Node, Asked>>;
 
   /**
    * Leaves a signal for the thread, which is kept until a node asks for one of its name, and drives on
    * if one did. A thread that was not started yet keeps it too; then there is no state to return.
    */
-  signal(threadId: string, signal: ThreadSignal, options?: RunOptions): Promise<ThreadState<Values, Node> | undefined>;
+  signal(threadId: string, signal: ThreadSignal, options?: RunOptions): Promise<ThreadState<Values, Node, Asked> | undefined>;
 
   /**
    * Goes on after a crash, a failure, a cancel, or when a timer is due: runs what has not run, and
    * what failed once more. On a thread that has nothing to do it only looks.
    * @throws THREAD_BUSY, THREAD_NOT_FOUND, STEP_LIMIT_REACHED, CHECKPOINT_CONFLICT
    */
-  continue(threadId: string, options?: ContinueOptions): Promise<ThreadState<Values, Node>>;
+  continue(threadId: string, options?: ContinueOptions): Promise<ThreadState<Values, Node, Asked>>;
 
   /**
    * Lets just these ready tasks run, beside other calls that run their siblings, in this process or
@@ -78,10 +78,10 @@ export interface Runner<Input, Values, Node extends string> {
    * repeated call is safe.
    * @throws TASK_NOT_READY for a task that waits for an answer
    */
-  step(threadId: string, options?: StepOptions): Promise<ThreadState<Values, Node>>;
+  step(threadId: string, options?: StepOptions): Promise<ThreadState<Values, Node, Asked>>;
 
   /** Where the thread stands; runs nothing. @throws THREAD_NOT_FOUND */
-  inspect(threadId: string): Promise<ThreadState<Values, Node>>;
+  inspect(threadId: string): Promise<ThreadState<Values, Node, Asked>>;
 
   /**
    * Drives as `start`, `resume` or `continue` do, and tells what happens meanwhile. Leaving the loop
@@ -91,7 +91,7 @@ export interface Runner<Input, Values, Node extends string> {
     threadId: string,
     command: StreamCommand<Input>,
     options?: StartOptions & ContinueOptions,
-  ): AsyncIterable<RunEvent<Values, Node>>;
+  ): AsyncIterable<RunEvent<Values, Node, Asked>>;
 
   /** The thread's checkpoints, newest first. */
   history(threadId: string, options?: HistoryOptions): AsyncIterable<ThreadCheckpoint<Values, Node>>;
@@ -100,16 +100,16 @@ export interface Runner<Input, Values, Node extends string> {
    * Makes an older checkpoint the head again, so that `continue` goes on from there. Drives nothing.
    * @throws CHECKPOINT_NOT_FOUND, FORK_HALF_DONE, THREAD_BUSY
    */
-  fork(threadId: string, options: ForkOptions): Promise<ThreadState<Values, Node>>;
+  fork(threadId: string, options: ForkOptions): Promise<ThreadState<Values, Node, Asked>>;
 
   /** Changes the state as if a node had. Drives nothing. @throws THREAD_BUSY */
-  update(threadId: string, values: Partial<Values>, options?: UpdateOptions<Node>): Promise<ThreadState<Values, Node>>;
+  update(threadId: string, values: Partial<Values>, options?: UpdateOptions<Node>): Promise<ThreadState<Values, Node, Asked>>;
 
   /**
    * Stops the thread wherever it is driven: aborts the signal of running nodes, and whatever they
    * return later is not applied (I7). `continue` takes it up again.
    */
-  cancel(threadId: string, reason: string): Promise<ThreadState<Values, Node>>;
+  cancel(threadId: string, reason: string): Promise<ThreadState<Values, Node, Asked>>;
 
   /**
    * The runner as a LangChain Runnable, for wherever a compiled graph goes: `thread_id` from
@@ -126,11 +126,12 @@ export interface Runner<Input, Values, Node extends string> {
 export function createRunner<const G extends DrivableGraph>(
   graph: G,
   options: RunnerOptions,
-): Runner<InputOf<G>, ValuesOf<G>, NodeOf<G>> {
+): Runner<InputOf<G>, ValuesOf<G>, NodeOf<G>, AskedOf<G>> {
   const { name, checkpointer, now = Date.now } = checkRunnerOptions(options);
   const driver = new Driver(new PregelEngine(graph, checkpointer), checkpointer, now);
   const threads = new ThreadOperations(driver, name);
-  type State = ThreadState<ValuesOf<G>, NodeOf<G>>;
+  type State = ThreadState<ValuesOf<G>, NodeOf<G>, AskedOf<G>>;
+  type Event = RunEvent<ValuesOf<G>, NodeOf<G>, AskedOf<G>>;
   const stateOf = ({ view }: Pick<Driven, "view">): State => toThreadState(view) as State;
 
   return {
@@ -167,7 +168,7 @@ export function createRunner<const G extends DrivableGraph>(
     },
     stream(threadId, command, runOptions = {}) {
       checkThreadId(threadId);
-      return streamEvents(threads, threadId, command, runOptions) as AsyncIterable<RunEvent<ValuesOf<G>, NodeOf<G>>>;
+      return streamEvents(threads, threadId, command, runOptions) as AsyncIterable<Event>;
     },
     history(threadId, historyOptions = {}) {
       checkThreadId(threadId);

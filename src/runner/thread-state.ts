@@ -1,4 +1,4 @@
-import type { InterruptKind } from "../nodes/index.ts";
+import type { ApprovalQuestion, SignalQuestion, TimerQuestion } from "../nodes/index.ts";
 
 /** A task of the present superstep that can run now. */
 export interface ReadyTask<Node extends string = string> {
@@ -7,22 +7,37 @@ export interface ReadyTask<Node extends string = string> {
   readonly node: Node;
 }
 
-/** A question the thread waits for. */
-export interface OpenInterrupt<Node extends string = string> {
+interface InterruptFields<Node extends string> {
   /** Names this question and no other, over restarts too; what an answer is given to (I3). */
   readonly id: string;
-  readonly kind: InterruptKind;
   /** The node of the root graph in which it was asked. */
   readonly node: Node;
-  /** What was asked: the value passed to `interrupt()`. */
-  readonly value: unknown;
   /** When it is over, in milliseconds since the epoch; `runner.continue` answers it then. */
   readonly dueAt?: number;
-  /** JSON Schema of the answer, where the node gave a `responseSchema`. */
+  /** JSON Schema of the answer, where the node gave one. */
   readonly schema?: Readonly<Record<string, unknown>>;
   /** The checkpoint namespace it was asked in, when that is a subgraph's. */
   readonly namespace?: string;
 }
+
+/**
+ * A question the thread waits for; `value` is what was passed to `interrupt()`.
+ * - `approval`: a person decides about actions, in the shapes of LangChain's human-in-the-loop middleware
+ * - `signal`: the next signal of a name; `timer`: a point in time
+ * - `breakpoint`: the graph was compiled to stop here; any answer goes on
+ * - `input`: whatever else a node asks
+ */
+export type OpenInterrupt<Node extends string = string, Asked = unknown> = InterruptFields<Node> &
+  (
+    | { readonly kind: "approval"; readonly value: ApprovalQuestion }
+    | { readonly kind: "signal"; readonly value: SignalQuestion }
+    | { readonly kind: "timer"; readonly value: TimerQuestion }
+    | { readonly kind: "breakpoint"; readonly value: Breakpoint<Node> }
+    | { readonly kind: "input"; readonly value: Asked }
+  );
+
+/** Where a breakpoint stops: before these nodes run, or after these have run. */
+export type Breakpoint<Node extends string = string> = { readonly before: readonly Node[] } | { readonly after: readonly Node[] };
 
 /** Why a task failed. The error's stack stays in the process that saw it. */
 export interface TaskFailure<Node extends string = string> {
@@ -33,7 +48,7 @@ export interface TaskFailure<Node extends string = string> {
   readonly message: string;
 }
 
-interface ThreadStateFields<Values, Node extends string> {
+interface ThreadStateFields<Values, Node extends string, Asked> {
   readonly threadId: string;
   /** The head of the thread. */
   readonly checkpointId: string;
@@ -44,7 +59,7 @@ interface ThreadStateFields<Values, Node extends string> {
   /** Tasks that can run now. */
   readonly tasks: readonly ReadyTask<Node>[];
   /** Questions that are open now. */
-  readonly interrupts: readonly OpenInterrupt<Node>[];
+  readonly interrupts: readonly OpenInterrupt<Node, Asked>[];
   /** The state, with what finished siblings of an unfinished superstep wrote. */
   readonly values: Values;
 }
@@ -57,10 +72,11 @@ interface ThreadStateFields<Values, Node extends string> {
  * - `error`: a task failed and nothing else can run; `continue` runs it again
  * - `cancelled`: somebody cancelled it; `continue` takes it up again
  */
-export type ThreadState<Values = Record<string, unknown>, Node extends string = string> = ThreadStateFields<
-  Values,
-  Node
-> &
+export type ThreadState<
+  Values = Record<string, unknown>,
+  Node extends string = string,
+  Asked = unknown,
+> = ThreadStateFields<Values, Node, Asked> &
   (
     | { readonly status: "ready" }
     | { readonly status: "interrupted" }

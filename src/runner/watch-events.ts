@@ -40,6 +40,7 @@ function eventsOf([namespace, mode, payload]: StreamChunk): Event[] {
 }
 
 function tokens(namespace: readonly string[], [message, metadata]: [BaseMessage, Readonly<Record<string, unknown>>]): Event[] {
+  if (message.getType() !== "ai") return []; // LangGraph also tells of messages that nodes return
   return [{ type: "token", node: String(metadata["langgraph_node"]), namespace, text: message.text, message }];
 }
 
