@@ -10,7 +10,6 @@ import { TupleSaver } from "./tuple-saver.ts";
 
 /** Keys LangGraph uses inside `configurable`. */
 export const PREGEL_KEY = {
-  abortSignals: "__pregel_abort_signals",
   checkpointer: "__pregel_checkpointer",
   send: "__pregel_send",
   taskId: "__pregel_task_id",
@@ -45,6 +44,7 @@ export const START_NODE = "__start__";
 /** A LangChain config with what LangGraph adds for a task. */
 export interface TaskConfig extends RunnableConfig {
   readonly executionInfo?: { readonly taskId: string; readonly checkpointId: string };
+  readonly heartbeat?: () => void;
 }
 
 /** What runs a task's node: anything with an `invoke`. */
@@ -55,6 +55,8 @@ export interface TaskRunnable {
 /** A PregelNode, as far as we use it. */
 export interface PregelNodeLike {
   readonly isErrorHandler?: boolean;
+  /** The node that gets this one's failures. */
+  readonly errorHandlerNode?: string;
   readonly subgraphs?: readonly unknown[];
   getNode(): TaskRunnable | undefined;
 }
@@ -65,6 +67,8 @@ export interface PregelLike {
   readonly name?: string;
   readonly nodes: Readonly<Record<string, PregelNodeLike>>;
   readonly autoValidate: boolean;
+  /** The limit for a superstep, in milliseconds. */
+  readonly stepTimeout?: number;
   readonly interruptBefore?: readonly string[] | "*";
   readonly interruptAfter?: readonly string[] | "*";
   stream(input: unknown, options: Readonly<Record<string, unknown>>): Promise<AsyncIterable<StreamChunk>>;

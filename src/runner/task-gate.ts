@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import { GraphInterrupt } from "@langchain/langgraph";
+import { GraphInterrupt, isGraphBubbleUp } from "@langchain/langgraph";
 import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 import { beginAttempt } from "../nodes/index.ts";
 import type { DriveSaver } from "./drive-saver.ts";
@@ -48,6 +48,8 @@ export class TaskGate {
   readonly #ended: Set<string>;
   /** Aborts when the drive is to stop. */
   readonly signal: AbortSignal;
+  /** Supersteps of which a task failed: there LangGraph aborts the others. */
+  readonly #failedSteps = new Set<number>();
   /** Tasks that were let through. */
   readonly admitted = new Set<string>();
   /** The limit that kept a task from running, if one did. */
@@ -70,7 +72,8 @@ export class TaskGate {
   }
 
   /** Runs the task, or turns it away. */
-  async run(name: string, node: PregelNodeLike, run: TaskRunnable, input: unknown, config: TaskConfig): Promise<unknown> {
+  async run(gatedNode: GatedNode, input: unknown, config: TaskConfig): Promise<unknown> {
+    const { name, node, run } = gatedNode;
     const id = taskIdOf(config);
     const result = this.#saver.resultOf(id);
     if (result !== undefined) return replay(result, config); // I2
@@ -84,13 +87,14 @@ export class TaskGate {
     beginAttempt(config as LangGraphRunnableConfig); // H15
     this.#watcher?.started(task);
     try {
-      const output = await run.invoke(input, this.#shield(config));
+      const output = await run.invoke(input, this.#shield(config, gatedNode));
       this.signal.throwIfAborted(); // I7: too late
       this.#ended.add(id);
       this.#watcher?.ended(task, undefined);
       return output;
     } catch (thrown) {
       const error = asError(thrown);
+      if (!isGraphBubbleUp(error) && node.errorHandlerNode === undefined) this.#failedSteps.add(task.step);
       this.#watcher?.ended(task, error);
       throw error;
     }
@@ -111,34 +115,36 @@ export class TaskGate {
    * on to their end, so the result of a superstep does not depend on which task failed first (I5). Its
    * limit on parallel tasks stays at the root, since a subgraph loses tasks by it (H20).
    */
-  #shield(config: TaskConfig): TaskConfig {
+  #shield(config: TaskConfig, { stepTimeout }: GatedNode): TaskConfig {
     const { maxConcurrency: _, ...rest } = config;
-    return { ...rest, signal: this.#signalFor(config) };
+    return { ...rest, signal: this.#signalFor(config, stepTimeout !== undefined) };
   }
 
-  #signalFor(config: TaskConfig): AbortSignal {
-    const signals = config.configurable?.[PREGEL_KEY.abortSignals] as AbortSignals | undefined;
-    const timeouts: AbortSignal[] = [];
-    if (signals?.timeoutAbortSignal !== undefined) timeouts.push(signals.timeoutAbortSignal);
-    const { signal } = config;
-    if (signal !== undefined && signals !== undefined && signal !== signals.composedAbortSignal) {
-      timeouts.push(unlessFirst(signal, signals.composedAbortSignal)); // LangGraph's own timeout of this node
-    }
-    return timeouts.length === 0 ? this.signal : AbortSignal.any([this.signal, ...timeouts]);
+  #signalFor(config: TaskConfig, stepIsTimed: boolean): AbortSignal {
+    const { signal, heartbeat } = config;
+    const isTimed = heartbeat !== undefined; // LangGraph gives it to nodes with a timeout of their own
+    if (signal === undefined || !(isTimed || stepIsTimed)) return this.signal;
+    const step = stepOf(config);
+    const isOver = (reason: unknown): boolean => isTimeout(reason) || (isTimed && !this.#failedSteps.has(step));
+    return AbortSignal.any([this.signal, abortedWhen(signal, isOver)]);
   }
 }
 
-interface AbortSignals {
-  readonly timeoutAbortSignal?: AbortSignal;
-  readonly composedAbortSignal?: AbortSignal;
+/** A node behind the gate. */
+export interface GatedNode {
+  readonly name: string;
+  readonly node: PregelNodeLike;
+  readonly run: TaskRunnable;
+  /** The graph's limit for a superstep, in milliseconds. */
+  readonly stepTimeout: number | undefined;
 }
 
 /** Lets a gate, where the config has one, decide over each run of the node. */
-export function gated(name: string, node: PregelNodeLike, run: TaskRunnable): TaskRunnable {
+export function gated(gatedNode: GatedNode): TaskRunnable {
   return {
     invoke(input, config) {
       const gate = config.configurable?.[GATE_KEY];
-      return gate instanceof TaskGate ? gate.run(name, node, run, input, config) : run.invoke(input, config);
+      return gate instanceof TaskGate ? gate.run(gatedNode, input, config) : gatedNode.run.invoke(input, config);
     },
   };
 }
@@ -162,10 +168,15 @@ function replay(result: readonly (readonly [string, unknown])[], config: TaskCon
   send(result.map(([channel, value]) => [channel, value]));
 }
 
-function unlessFirst(signal: AbortSignal, other: AbortSignal | undefined): AbortSignal {
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof Error && reason.name === "TimeoutError";
+}
+
+/** Aborts with `signal`, unless that aborts for a reason that does not count. */
+function abortedWhen(signal: AbortSignal, counts: (reason: unknown) => boolean): AbortSignal {
   const controller = new AbortController();
   const follow = (): void => {
-    if (other?.aborted !== true) controller.abort(signal.reason);
+    if (counts(signal.reason)) controller.abort(signal.reason);
   };
   if (signal.aborted) follow();
   else signal.addEventListener("abort", follow, { once: true });
