@@ -15,11 +15,17 @@ export interface TestStore {
   openAgain(): Promise<Checkpointer | undefined>;
 }
 
+interface OpenedStore {
+  readonly connect: () => Promise<Checkpointer>;
+  readonly many: boolean;
+  readonly remove: () => Promise<void>;
+}
+
 /** How one kind of store is opened, once per block. */
 interface StoreKind {
   readonly kind: TestStore["kind"];
   readonly skip: boolean;
-  open(): Promise<{ connect(): Promise<Checkpointer>; readonly many: boolean; remove(): Promise<void> }>;
+  readonly open: () => Promise<OpenedStore>;
 }
 
 const KINDS: readonly StoreKind[] = [
@@ -40,8 +46,8 @@ const KINDS: readonly StoreKind[] = [
     kind: "postgres",
     skip: inject("postgresUrl") === "",
     open: async () => {
-      const { url, drop } = await freshDatabase();
-      return { connect: () => openCheckpointer(url), many: true, remove: drop };
+      const database = await freshDatabase();
+      return { connect: () => openCheckpointer(database.url), many: true, remove: () => database.drop() };
     },
   },
 ];
@@ -55,7 +61,7 @@ export function describeOnEachCheckpointer(name: string, block: (store: TestStor
   for (const { kind, skip, open } of KINDS) {
     describe.skipIf(skip)(`${name}, on ${kind}`, () => {
       let checkpointer: Checkpointer | undefined;
-      let opened: Awaited<ReturnType<StoreKind["open"]>>;
+      let opened: OpenedStore;
       const others: Checkpointer[] = [];
       let threads = 0;
 
