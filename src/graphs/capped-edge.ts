@@ -1,5 +1,5 @@
 import { type Runnable, RunnableLambda, type RunnableConfig } from "@langchain/core/runnables";
-import { END, type LangGraphRunnableConfig, Send, type StateDefinitionInit, type StateGraph } from "@langchain/langgraph";
+import type { END, LangGraphRunnableConfig, Send, StateDefinitionInit, StateGraph } from "@langchain/langgraph";
 import { z } from "zod";
 
 import { PerdureError } from "../errors/index.ts";
@@ -132,7 +132,8 @@ export function addGuardedEdge(graph: GuardedGraph, edge: GuardedEdge): void {
   const path = RunnableLambda.from(async (state: RouterState, config: RunnableConfig): Promise<Destination[]> => {
     const answer = await edge.route(state, config);
     const chosen = Array.isArray(answer) ? (answer as Destination[]) : [answer as Destination];
-    for (const destination of chosen) if (!places.includes(placeOf(destination))) throw unknownPlace(edge, destination, places);
+    for (const destination of chosen)
+      if (!places.includes(placeOf(destination))) throw unknownPlace(edge, destination, places);
 
     const onward = chosen.filter((destination) => placeOf(destination) !== to);
     if (onward.length === chosen.length) return chosen;

@@ -1,6 +1,14 @@
 import { PerdureError } from "../errors/index.ts";
 import { elementaryCycles, type Link, shortestPath } from "./cycles.ts";
-import { ENTRY, EXIT, type GraphShape, graphShape, type InspectableGraph, type ShapeEdge, type ShapeNode } from "./graph-shape.ts";
+import {
+  ENTRY,
+  EXIT,
+  type GraphShape,
+  graphShape,
+  type InspectableGraph,
+  type ShapeEdge,
+  type ShapeNode,
+} from "./graph-shape.ts";
 
 /** One thing {@link checkGraph} found. Nodes of a subgraph are named `outer:inner`. */
 export type GraphFinding =
@@ -71,9 +79,15 @@ function findingsOf(shape: GraphShape, prefix: string, approvedBefore: boolean):
     if (!reached.has(node.name)) {
       findings.push({ kind: "unreachable-node", node: name, message: `Nothing leads to the node "${name}".` });
     }
-    const compensated = node.traits.compensate !== undefined && shape.nodes.some(({ name }) => name === node.traits.compensate);
+    const compensated =
+      node.traits.compensate !== undefined && shape.nodes.some(({ name }) => name === node.traits.compensate);
     if (node.traits.effect === "irreversible" && !compensated && !asks(node) && unapproved.has(node.name)) {
-      findings.push(unguardedEffect(name, wayTo(node.name, unapproved).map((step) => prefix + step)));
+      findings.push(
+        unguardedEffect(
+          name,
+          wayTo(node.name, unapproved).map((step) => prefix + step),
+        ),
+      );
     }
     if (node.subgraph !== undefined) {
       findings.push(...findingsOf(node.subgraph, `${name}:`, asks(node) || !unapproved.has(node.name)));
@@ -100,7 +114,12 @@ function uncappedCycles(shape: GraphShape, prefix: string): GraphFinding[] {
     const ways = guesses.map(({ to }) => shortestPath(links(open), to, name)).filter((way) => way !== undefined);
     const [way] = ways.toSorted((a, b) => Number(a.length === 1) - Number(b.length === 1) || a.length - b.length);
     if (way === undefined) continue;
-    findings.push(uncappedCycle([name, ...way.slice(0, -1)].map((step) => prefix + step), prefix + name));
+    findings.push(
+      uncappedCycle(
+        [name, ...way.slice(0, -1)].map((step) => prefix + step),
+        prefix + name,
+      ),
+    );
   }
   return findings;
 }
@@ -121,7 +140,7 @@ function reach(shape: GraphShape, passes: (node: ShapeNode) => boolean): Map<str
     if (edge.kind !== "join") return leadsOn(edge.from);
     return shape.joins.some(({ from, to }) => to === edge.to && from.includes(edge.from) && from.every(leadsOn));
   };
-  for (let grown = true; grown; ) {
+  for (let grown = true; grown;) {
     grown = false;
     for (const edge of shape.edges) {
       if (before.has(edge.to) || !ready(edge)) continue;

@@ -7,17 +7,25 @@ import { PerdureError } from "../errors/index.ts";
  *
  * @throws {PerdureError} `OPTIONS_INVALID`, naming the option and the value.
  */
-export function checkOptions<Schema extends z.ZodType>(builder: string, schema: Schema, options: unknown): z.output<Schema> {
+export function checkOptions<Schema extends z.ZodType>(
+  builder: string,
+  schema: Schema,
+  options: unknown,
+): z.output<Schema> {
   const checked = schema.safeParse(options);
   if (checked.success) return checked.data;
   const [issue] = checked.error.issues;
   const path = issue?.path ?? [];
   const value = path.reduce<unknown>((at, key) => (isRecord(at) ? at[key] : undefined), options);
   const option = path.length === 0 ? "its options" : `option \`${path.join(".")}\``;
-  throw new PerdureError("OPTIONS_INVALID", `${builder}: ${option} can't be ${show(value)}: ${issue?.message ?? "invalid"}.`, {
-    hint: `See the documentation of ${builder}.`,
-    cause: checked.error,
-  });
+  throw new PerdureError(
+    "OPTIONS_INVALID",
+    `${builder}: ${option} can't be ${show(value)}: ${issue?.message ?? "invalid"}.`,
+    {
+      hint: `See the documentation of ${builder}.`,
+      cause: checked.error,
+    },
+  );
 }
 
 /** A value as it may stand in a message: short, and whatever it is. */

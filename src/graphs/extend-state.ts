@@ -23,7 +23,9 @@ export type StateOf<Schema> = StateType<ToStateDefinition<Schema>>;
 export type UpdateOf<Schema> = UpdateType<ToStateDefinition<Schema>>;
 
 /** A schema's channels with some more; what the schema itself defines comes first. */
-export type Extended<Schema, Extra extends StateDefinition> = Flat<ToStateDefinition<Schema> & Omit<Extra, keyof ToStateDefinition<Schema>>>;
+export type Extended<Schema, Extra extends StateDefinition> = Flat<
+  ToStateDefinition<Schema> & Omit<Extra, keyof ToStateDefinition<Schema>>
+>;
 
 type Flat<T> = { [K in keyof T]: T[K] };
 
@@ -33,17 +35,26 @@ type Flat<T> = { [K in keyof T]: T[K] };
  *
  * @throws {PerdureError} `OPTIONS_INVALID` if `schema` is none that LangGraph takes.
  */
-export function extendState(schema: StateDefinitionInit, extra: Readonly<Record<string, BaseChannel>>): StateDefinitionInit {
+export function extendState(
+  schema: StateDefinitionInit,
+  extra: Readonly<Record<string, BaseChannel>>,
+): StateDefinitionInit {
   const added = (has: (key: string) => boolean) => Object.entries(extra).filter(([key]) => !has(key));
   if (isAnnotationRoot(schema)) {
     return Annotation.Root({ ...Object.fromEntries(added((key) => key in schema.spec)), ...schema.spec });
   }
   if (StateSchema.isInstance(schema)) {
-    const fields = added((key) => key in schema.fields).map(([key, channel]) => [key, reducedValue(aggregate(key, channel))]);
+    const fields = added((key) => key in schema.fields).map(([key, channel]) => [
+      key,
+      reducedValue(aggregate(key, channel)),
+    ]);
     return new StateSchema({ ...Object.fromEntries(fields), ...schema.fields });
   }
   if (isZodObject(schema)) {
-    const fields = added((key) => key in schema.shape).map(([key, channel]) => [key, zodField(aggregate(key, channel))]);
+    const fields = added((key) => key in schema.shape).map(([key, channel]) => [
+      key,
+      zodField(aggregate(key, channel)),
+    ]);
     return schema.extend(Object.fromEntries(fields));
   }
   throw new PerdureError("OPTIONS_INVALID", "`state` is none of Annotation.Root, a zod 4 object, and StateSchema.", {
@@ -58,7 +69,10 @@ function reducedValue({ operator, initialValueFactory }: BinaryOperatorAggregate
 
 function zodField({ operator, initialValueFactory }: BinaryOperatorAggregate<unknown, unknown>) {
   const reducer = { fn: operator, schema: z.any() };
-  return withLangGraph(z.any(), { reducer, ...(initialValueFactory === undefined ? {} : { default: initialValueFactory }) });
+  return withLangGraph(z.any(), {
+    reducer,
+    ...(initialValueFactory === undefined ? {} : { default: initialValueFactory }),
+  });
 }
 
 function aggregate(key: string, channel: BaseChannel): BinaryOperatorAggregate<unknown, unknown> {

@@ -78,7 +78,13 @@ export function graphShape(graph: InspectableGraph): GraphShape {
       if (ends === undefined) assumeAnywhere(from);
       const guard = edgeGuard(path);
       for (const [label, to] of Object.entries(ends ?? {})) {
-        edges.push({ from, to, kind: "choice", label: label === to ? undefined : label, guard: guard?.to === to ? guard : undefined });
+        edges.push({
+          from,
+          to,
+          kind: "choice",
+          label: label === to ? undefined : label,
+          guard: guard?.to === to ? guard : undefined,
+        });
       }
     }
   }
@@ -86,7 +92,8 @@ export function graphShape(graph: InspectableGraph): GraphShape {
     for (const to of node.ends ?? []) edges.push({ from: name, to, kind: "choice" });
     if (node.errorHandlerNode !== undefined) edges.push({ from: name, to: node.errorHandlerNode, kind: "error" });
     if (node.isErrorHandler === true) assumeAnywhere(name);
-    if (!edges.some(({ from, kind }) => from === name && kind !== "error")) edges.push({ from: name, to: END, kind: "always" });
+    if (!edges.some(({ from, kind }) => from === name && kind !== "error"))
+      edges.push({ from: name, to: END, kind: "always" });
   }
 
   const nodes = Object.entries(builder.nodes).map(([name, node]): ShapeNode => {
@@ -111,5 +118,7 @@ function builderOf(graph: InspectableGraph): InspectableBuilder {
 
 function isInspectable(value: object): value is InspectableGraph {
   const builder: unknown = "builder" in value ? value.builder : value;
-  return typeof builder === "object" && builder !== null && "nodes" in builder && "edges" in builder && "branches" in builder;
+  return (
+    typeof builder === "object" && builder !== null && "nodes" in builder && "edges" in builder && "branches" in builder
+  );
 }

@@ -6,3 +6,5 @@ export type { InspectableGraph } from "./graph-shape.ts";
 export { reactGraph } from "./react-graph.ts";
 export type { ReactChannels, ReactDefinition, ReactGraphOptions, ReactNodes } from "./react-graph.ts";
 export type { ToolApproval } from "./react-act.ts";
+export { drawGraph } from "./draw-graph.ts";
+export type { DrawGraphOptions } from "./draw-graph.ts";

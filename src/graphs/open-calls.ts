@@ -11,12 +11,16 @@ export function openCalls(messages: readonly BaseMessage[]): OpenCall[] {
   const at = messages.findLastIndex((message) => AIMessage.isInstance(message));
   const last = messages[at];
   if (!AIMessage.isInstance(last)) return [];
-  const answered = new Set(messages.slice(at).map((message) => (ToolMessage.isInstance(message) ? message.tool_call_id : undefined)));
+  const answered = new Set(
+    messages.slice(at).map((message) => (ToolMessage.isInstance(message) ? message.tool_call_id : undefined)),
+  );
   return (last.tool_calls ?? [])
     .filter(({ id }) => !answered.has(id))
     .map((toolCall) => {
       const invalid = last.invalid_tool_calls?.find(({ id }) => id === toolCall.id);
-      return invalid === undefined ? { toolCall } : { toolCall, problem: invalid.error ?? "Its arguments are no JSON." };
+      return invalid === undefined
+        ? { toolCall }
+        : { toolCall, problem: invalid.error ?? "Its arguments are no JSON." };
     });
 }
 
@@ -30,7 +34,11 @@ export function refusal(call: ToolCall, content: string): ToolMessage {
  * with arguments that are no JSON become calls like the others, to be answered with what is wrong with them; and
  * an id that an earlier message has would make LangGraph replace that message, so it gets another.
  */
-export function mendMessage(message: AIMessage, earlier: readonly BaseMessage[], freshId: string | undefined): AIMessage {
+export function mendMessage(
+  message: AIMessage,
+  earlier: readonly BaseMessage[],
+  freshId: string | undefined,
+): AIMessage {
   const invalid = message.invalid_tool_calls ?? [];
   const idIsTaken = message.id !== undefined && earlier.some(({ id }) => id === message.id);
   if (invalid.length === 0 && !idIsTaken) return message;
@@ -39,7 +47,10 @@ export function mendMessage(message: AIMessage, earlier: readonly BaseMessage[],
     content: message.content,
     additional_kwargs: kwargs,
     response_metadata: message.response_metadata,
-    tool_calls: [...(message.tool_calls ?? []), ...invalid.map(({ name = "", id = "" }) => ({ name, id, args: {}, type: "tool_call" as const }))],
+    tool_calls: [
+      ...(message.tool_calls ?? []),
+      ...invalid.map(({ name = "", id = "" }) => ({ name, id, args: {}, type: "tool_call" as const })),
+    ],
     invalid_tool_calls: invalid,
     ...defined({ id: idIsTaken ? freshId : message.id, name: message.name, usage_metadata: message.usage_metadata }),
   });
@@ -56,5 +67,7 @@ export function withoutCalls(message: AIMessage, text: string): AIMessage {
 }
 
 function defined<T extends object>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: NonNullable<T[K]> };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: NonNullable<T[K]>;
+  };
 }

@@ -1,9 +1,17 @@
-import { ToolMessage, type ToolCall } from "@langchain/core/messages";
+import type { ToolCall, ToolMessage } from "@langchain/core/messages";
 import type { StructuredToolInterface } from "@langchain/core/tools";
 import { toJsonSchema } from "@langchain/core/utils/json_schema";
-import { Command, isCommand, type LangGraphRunnableConfig } from "@langchain/langgraph";
+import { type Command, isCommand, type LangGraphRunnableConfig } from "@langchain/langgraph";
 
-import { type AnswerSchema, type ApprovalRequest, type Decision, type DecisionRecord, requestApproval, type ToolErrorPolicy, toolNode } from "../nodes/index.ts";
+import {
+  type AnswerSchema,
+  type ApprovalRequest,
+  type Decision,
+  type DecisionRecord,
+  requestApproval,
+  type ToolErrorPolicy,
+  toolNode,
+} from "../nodes/index.ts";
 import { refusal, type OpenCall } from "./open-calls.ts";
 
 /** How a tool call is put to a person: who is asked, until when, and what they may decide. */
@@ -30,7 +38,11 @@ export function actNode(tools: readonly StructuredToolInterface[], onError?: Too
   return async ({ toolCall, approval, problem, ...state }: ActInput, config: LangGraphRunnableConfig) => {
     const id = config.executionInfo?.taskId;
     if (problem !== undefined) {
-      return { messages: [named(refusal(toolCall, `The call could not be read: ${problem} Call it again with valid JSON.`), id)] };
+      return {
+        messages: [
+          named(refusal(toolCall, `The call could not be read: ${problem} Call it again with valid JSON.`), id),
+        ],
+      };
     }
     let call = toolCall;
     let note = "";
@@ -40,7 +52,10 @@ export function actNode(tools: readonly StructuredToolInterface[], onError?: Too
       records = asked.records;
       if (asked.decision.type === "reject") {
         const reason = asked.decision.message ?? "They gave no reason.";
-        return { messages: [named(refusal(toolCall, `A person rejected this call. ${reason}`), id)], decisions: records };
+        return {
+          messages: [named(refusal(toolCall, `A person rejected this call. ${reason}`), id)],
+          decisions: records,
+        };
       }
       if (asked.decision.type === "edit") {
         call = { ...toolCall, args: asked.decision.editedAction.args };
@@ -88,6 +103,8 @@ function named(message: ToolMessage, id: string | undefined): ToolMessage {
 }
 
 function noted(message: ToolMessage, note: string): ToolMessage {
-  if (note !== "") message.content = typeof message.content === "string" ? note + message.content : [{ type: "text", text: note }, ...message.content];
+  if (note !== "")
+    message.content =
+      typeof message.content === "string" ? note + message.content : [{ type: "text", text: note }, ...message.content];
   return message;
 }

@@ -37,7 +37,11 @@ export class RoundLimit {
   addTo(graph: ChannelHolder): void {
     const start: Allowance = { rounds: this.maxIterations, after: null };
     addTurnChannel(graph, ITERATIONS, turnCounter());
-    addTurnChannel(graph, ALLOWANCE, new TurnChannel<Allowance>({ initial: start, reduce: (kept, given) => given.at(-1) ?? kept }));
+    addTurnChannel(
+      graph,
+      ALLOWANCE,
+      new TurnChannel<Allowance>({ initial: start, reduce: (kept, given) => given.at(-1) ?? kept }),
+    );
     if (this.#budget !== undefined) graph.channels[SPENDING] = budgetChannel();
   }
 

@@ -8,12 +8,15 @@ import type { OpenCall } from "./open-calls.ts";
 import type { ActInput, ToolApproval } from "./react-act.ts";
 
 /** Which calls a person is asked about first: tools by name, or a function that says so for a call. */
-export type Approve = readonly string[] | ((call: ToolCall, state: RouterState) => boolean | ToolApproval | Promise<boolean | ToolApproval>);
+export type Approve =
+  | readonly string[]
+  | ((call: ToolCall, state: RouterState) => boolean | ToolApproval | Promise<boolean | ToolApproval>);
 
 /** The task of a call: with what a person is asked, if one is. */
 export async function task(call: OpenCall, state: RouterState, approve: Approve | undefined): Promise<ActInput> {
   if (call.problem !== undefined || approve === undefined) return call;
-  const asked = typeof approve === "function" ? await approve(call.toolCall, state) : approve.includes(call.toolCall.name);
+  const asked =
+    typeof approve === "function" ? await approve(call.toolCall, state) : approve.includes(call.toolCall.name);
   if (asked === false) return call;
   return { ...call, approval: asked === true ? {} : asked };
 }
@@ -23,20 +26,30 @@ export function refuseUnknownTools(tools: readonly StructuredToolInterface[], ap
   if (approve === undefined || typeof approve === "function") return;
   const unknown = approve.find((name) => !tools.some((tool) => tool.name === name));
   if (unknown === undefined) return;
-  throw new PerdureError("OPTIONS_INVALID", `reactGraph: option \`approve\` names "${unknown}", which is none of its tools.`, {
-    hint: `Tools there are: ${tools.map(({ name }) => name).join(", ") || "none"}.`,
-  });
+  throw new PerdureError(
+    "OPTIONS_INVALID",
+    `reactGraph: option \`approve\` names "${unknown}", which is none of its tools.`,
+    {
+      hint: `Tools there are: ${tools.map(({ name }) => name).join(", ") || "none"}.`,
+    },
+  );
 }
 
 /** Refuses irreversible tools that could run without an approval and can't be undone. */
 export function refuseUnguardedTools(tools: readonly StructuredToolInterface[], approve: Approve | undefined): void {
   if (typeof approve === "function") return;
-  const unguarded = tools.filter((tool) => isIrreversible(tool) && !isCompensated(tool, tools) && approve?.includes(tool.name) !== true);
+  const unguarded = tools.filter(
+    (tool) => isIrreversible(tool) && !isCompensated(tool, tools) && approve?.includes(tool.name) !== true,
+  );
   if (unguarded.length === 0) return;
   const names = unguarded.map(({ name }) => `"${name}"`).join(", ");
-  throw new PerdureError("GRAPH_UNSAFE", `reactGraph: the irreversible ${names} may run without an approval and without a compensation.`, {
-    hint: "Name it in `approve`, or name the tool that undoes it in its effect's `compensate`.",
-  });
+  throw new PerdureError(
+    "GRAPH_UNSAFE",
+    `reactGraph: the irreversible ${names} may run without an approval and without a compensation.`,
+    {
+      hint: "Name it in `approve`, or name the tool that undoes it in its effect's `compensate`.",
+    },
+  );
 }
 
 /** What the node "act" can do at worst, as the checker and the drawing see it. */

@@ -51,7 +51,13 @@ export type ReactDefinition<Schema> = Extended<Schema, ReactChannels>;
 export type ReactNodes<OnLimit extends string> =
   | "reason"
   | "act"
-  | (OnLimit extends "finish" ? "finish" : OnLimit extends "ask" ? "ask" | "finish" : OnLimit extends "error" ? "limit" | "stop" : "limit");
+  | (OnLimit extends "finish"
+      ? "finish"
+      : OnLimit extends "ask"
+        ? "ask" | "finish"
+        : OnLimit extends "error"
+          ? "limit" | "stop"
+          : "limit");
 
 /** What a {@link reactGraph} is made of. */
 export interface ReactGraphOptions<
@@ -79,7 +85,10 @@ export interface ReactGraphOptions<
   /** Which calls a person is asked about first: tools by name, or a function that says so for a call. @default none */
   readonly approve?:
     | readonly Tools[number]["name"][]
-    | ((call: ToolCall, state: StateType<ReactDefinition<Schema>>) => boolean | ToolApproval | Promise<boolean | ToolApproval>);
+    | ((
+        call: ToolCall,
+        state: StateType<ReactDefinition<Schema>>,
+      ) => boolean | ToolApproval | Promise<boolean | ToolApproval>);
   /** What a turn may spend in the model and the tools; looked at before each round of tools. @default no limit */
   readonly budget?: Omit<Budget, "iterations">;
   /** Rules for calls of the model. @default none */
@@ -93,7 +102,12 @@ export interface ReactGraphOptions<
 }
 
 const Options = z.object({
-  tools: z.array(z.custom<StructuredToolInterface>((tool) => typeof tool === "object" && tool !== null && "name" in tool, "is no tool")),
+  tools: z.array(
+    z.custom<StructuredToolInterface>(
+      (tool) => typeof tool === "object" && tool !== null && "name" in tool,
+      "is no tool",
+    ),
+  ),
   maxIterations: z.int().min(1).default(10),
   onLimit: z.string().min(1).default("finish"),
   approve: z.union([z.array(z.string()), z.function()], "must be names of tools, or a function").optional(),
@@ -129,7 +143,17 @@ export function reactGraph<
   typeof START | ReactNodes<OnLimit>
 > {
   const { maxIterations, onLimit } = checkOptions("reactGraph", Options, options);
-  const { model, tools, prompt, approve, budget, state, onToolError, modelPolicies = {}, toolPolicies = {} } = options as LooseOptions;
+  const {
+    model,
+    tools,
+    prompt,
+    approve,
+    budget,
+    state,
+    onToolError,
+    modelPolicies = {},
+    toolPolicies = {},
+  } = options as LooseOptions;
   refuseUnknownTools(tools, approve);
   refuseUnguardedTools(tools, approve);
 
@@ -147,7 +171,11 @@ export function reactGraph<
 
   // These nodes read the channels that count, which are no part of the graph's own state.
   const everything = { input: Annotation.Root({ ...graph.channels }) };
-  graph.addNode("reason", think).addNode("act", act, nodeTraits(actTraits(tools, approve))).addEdge(START, "reason").addEdge("act", "reason");
+  graph
+    .addNode("reason", think)
+    .addNode("act", act, nodeTraits(actTraits(tools, approve)))
+    .addEdge(START, "reason")
+    .addEdge("act", "reason");
   if (onLimit === "ask") graph.addNode("ask", askNode(limit), { ...everything, ...nodeTraits({ approval: true }) });
   if (onLimit === "ask" || onLimit === "finish") graph.addNode("finish", finishNode(limit, answer), everything);
   else {
@@ -173,14 +201,24 @@ export function reactGraph<
     },
   });
   if (onLimit === "ask") {
-    addGuardedEdge(graph, { ...toAct, from: "ask", guard: { to: "act", asks: true }, onLimit: "finish", others: [], route: toCalls });
+    addGuardedEdge(graph, {
+      ...toAct,
+      from: "ask",
+      guard: { to: "act", asks: true },
+      onLimit: "finish",
+      others: [],
+      route: toCalls,
+    });
   }
   refuseUnsafe(graph as never);
   return graph as never;
 }
 
 /** The options once their types have done their work on the caller. */
-type LooseOptions = Omit<ReactGraphOptions<readonly StructuredToolInterface[], StateDefinitionInit, string>, "prompt" | "approve"> & {
+type LooseOptions = Omit<
+  ReactGraphOptions<readonly StructuredToolInterface[], StateDefinitionInit, string>,
+  "prompt" | "approve"
+> & {
   readonly prompt?: Prompt<LimitState>;
   readonly approve?: Approve;
 };
@@ -194,6 +232,9 @@ type LooseGraph = GuardedGraph & {
 function mended(think: ReturnType<typeof modelNode<LimitState>>) {
   return async (state: LimitState, config: LangGraphRunnableConfig) => {
     const update = await think(state, config);
-    return { ...update, messages: update.messages.map((message) => mendMessage(message, state.messages, config.executionInfo?.taskId)) };
+    return {
+      ...update,
+      messages: update.messages.map((message) => mendMessage(message, state.messages, config.executionInfo?.taskId)),
+    };
   };
 }

@@ -16,9 +16,15 @@ export type Answer = (state: LimitState, config: LangGraphRunnableConfig) => Pro
 export function finishNode(limit: RoundLimit, answer: Answer) {
   return async (state: LimitState, config: LangGraphRunnableConfig) => {
     const reached = limit.spent(state);
-    const closing = closeCalls(state.messages, reached, "Answer now from what you have; no tool can be called any more.");
+    const closing = closeCalls(
+      state.messages,
+      reached,
+      "Answer now from what you have; no tool can be called any more.",
+    );
     const update = await answer({ ...state, messages: [...state.messages, ...closing] }, config);
-    const messages = update.messages.map((message) => withoutCalls(message, `I stopped at the limit of ${what(reached)}.`));
+    const messages = update.messages.map((message) =>
+      withoutCalls(message, `I stopped at the limit of ${what(reached)}.`),
+    );
     return { ...update, messages: [...closing, ...messages] };
   };
 }
@@ -32,9 +38,13 @@ export function limitNode(limit: RoundLimit) {
 export function stopNode(limit: RoundLimit) {
   return (state: LimitState): never => {
     const reached = limit.spent(state);
-    throw new PerdureError(reached?.code ?? "ITERATION_LIMIT", `The turn used up its ${what(reached)} and did not come to an answer.`, {
-      hint: "Raise maxIterations or the budget, or take another onLimit.",
-    });
+    throw new PerdureError(
+      reached?.code ?? "ITERATION_LIMIT",
+      `The turn used up its ${what(reached)} and did not come to an answer.`,
+      {
+        hint: "Raise maxIterations or the budget, or take another onLimit.",
+      },
+    );
   };
 }
 
@@ -70,7 +80,9 @@ export function askNode(limit: RoundLimit) {
 
 /** Providers refuse a conversation in which a call is unanswered. */
 function closeCalls(messages: readonly BaseMessage[], reached: Spent | undefined, rest: string): BaseMessage[] {
-  return openCalls(messages).map(({ toolCall }) => refusal(toolCall, `The limit of ${what(reached)} is reached. ${rest}`));
+  return openCalls(messages).map(({ toolCall }) =>
+    refusal(toolCall, `The limit of ${what(reached)} is reached. ${rest}`),
+  );
 }
 
 function what(reached: Spent | undefined): string {

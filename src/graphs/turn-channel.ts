@@ -71,7 +71,11 @@ export class TurnChannel<Value, Update = Value> extends BaseChannel<Value, Updat
 export interface ChannelHolder {
   channels: Record<string, BaseChannel>;
   branches: Record<string, Record<string, unknown>>;
-  addConditionalEdges(options: { source: typeof START; path: RunnableLambda<never, string[]>; pathMap: never[] }): unknown;
+  addConditionalEdges(options: {
+    source: typeof START;
+    path: RunnableLambda<never, string[]>;
+    pathMap: never[];
+  }): unknown;
 }
 
 /**
@@ -95,9 +99,13 @@ export function addTurnChannel<Value, Update>(
     });
   }
   if ("__root__" in graph.channels) {
-    throw new PerdureError("GRAPH_INVALID", `The graph's state is a single value, so the channel "${name}" has no place in it.`, {
-      hint: "Use a state with named keys.",
-    });
+    throw new PerdureError(
+      "GRAPH_INVALID",
+      `The graph's state is a single value, so the channel "${name}" has no place in it.`,
+      {
+        hint: "Use a state with named keys.",
+      },
+    );
   }
   const used = (existing as TurnChannel<Value, Update> | undefined) ?? channel;
   graph.channels[name] = used;

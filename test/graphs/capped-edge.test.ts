@@ -1,4 +1,15 @@
-import { Annotation, Command, END, interrupt, MemorySaver, Overwrite, Send, START, StateGraph, StateSchema } from "@langchain/langgraph";
+import {
+  Annotation,
+  Command,
+  END,
+  interrupt,
+  MemorySaver,
+  Overwrite,
+  Send,
+  START,
+  StateGraph,
+  StateSchema,
+} from "@langchain/langgraph";
 import { cappedEdge } from "perdure/graphs";
 import { expect, test } from "vitest";
 import { z } from "zod";
@@ -64,7 +75,10 @@ test("the counter goes on over resumes", async () => {
     expect(state).toMatchObject({ drafts: 1 + answers });
     expect(state.ended).toBeUndefined();
   }
-  expect(await graph.invoke(new Command({ resume: true }), thread("a"))).toMatchObject({ drafts: 4, ended: "given up" });
+  expect(await graph.invoke(new Command({ resume: true }), thread("a"))).toMatchObject({
+    drafts: 4,
+    ended: "given up",
+  });
 });
 
 test("the counter goes on after a crash in the middle of the loop", async () => {
@@ -124,10 +138,9 @@ test("a subgraph's counter starts anew with each call of the subgraph", async ()
   const outer = new StateGraph(Draft).addNode("draft", inner).addEdge(START, "draft");
   cappedEdge(outer, { from: "draft", to: "draft", max: 1, onLimit: END });
   const seen: number[] = [];
-  for await (const [namespace, update] of await outer.compile({ checkpointer: new MemorySaver() }).stream(
-    {},
-    { ...thread("a"), subgraphs: true, streamMode: "updates" },
-  )) {
+  for await (const [namespace, update] of await outer
+    .compile({ checkpointer: new MemorySaver() })
+    .stream({}, { ...thread("a"), subgraphs: true, streamMode: "updates" })) {
     if (namespace.length > 0 && "write" in update) seen.push(1);
   }
   expect(seen).toHaveLength(2 * (1 + 2));
@@ -150,10 +163,18 @@ test("a capped edge can send tasks, which counts as one round", async () => {
   const State = Annotation.Root({ log: Annotation<number[]>({ reducer: (a, b) => [...a, ...b], default: () => [] }) });
   const graph = new StateGraph(State)
     .addNode("plan", () => ({}))
-    .addNode("work", (sent: { n: number }) => ({ log: [sent.n] }), { input: Annotation.Root({ n: Annotation<number>() }) })
+    .addNode("work", (sent: { n: number }) => ({ log: [sent.n] }), {
+      input: Annotation.Root({ n: Annotation<number>() }),
+    })
     .addEdge(START, "plan")
     .addEdge("work", "plan");
-  cappedEdge(graph, { from: "plan", to: "work", max: 2, onLimit: END, route: () => [1, 2].map((n) => new Send("work", { n })) });
+  cappedEdge(graph, {
+    from: "plan",
+    to: "work",
+    max: 2,
+    onLimit: END,
+    route: () => [1, 2].map((n) => new Send("work", { n })),
+  });
   expect((await graph.compile().invoke({})).log).toEqual([1, 2, 1, 2]);
 });
 
@@ -162,7 +183,9 @@ test("neither the input nor the output knows the counter, and an input cannot se
   const graph = new StateGraph({ state: Draft, input: Input, output: Draft })
     .addNode("write", () => ({ drafts: 1 }))
     .addEdge(START, "write");
-  const compiled = cappedEdge(graph, { from: "write", to: "write", max: 2, onLimit: END }).compile({ checkpointer: new MemorySaver() });
+  const compiled = cappedEdge(graph, { from: "write", to: "write", max: 2, onLimit: END }).compile({
+    checkpointer: new MemorySaver(),
+  });
   const forged = { good: false, "write->write": -1000 };
   const result = await compiled.invoke(forged, thread("a"));
   expect(result).toEqual({ drafts: 3, good: false });
@@ -192,11 +215,17 @@ test("an update by hand can overwrite the counter", async () => {
 });
 
 test("a route to an undeclared place is GRAPH_INVALID and names it", async () => {
-  const graph = new StateGraph(Draft).addNode("write", () => ({})).addNode("stray", () => ({})).addEdge(START, "write");
+  const graph = new StateGraph(Draft)
+    .addNode("write", () => ({}))
+    .addNode("stray", () => ({}))
+    .addEdge(START, "write");
   // @ts-expect-error "stray" is a node of the graph but none of the places the edge declares
   cappedEdge(graph, { from: "write", to: "write", max: 2, onLimit: END, route: () => "stray" });
   graph.addEdge("stray", END).addEdge(START, "stray");
-  await expect(graph.compile().invoke({})).rejects.toMatchObject({ code: "GRAPH_INVALID", message: expect.stringContaining('"stray"') });
+  await expect(graph.compile().invoke({})).rejects.toMatchObject({
+    code: "GRAPH_INVALID",
+    message: expect.stringContaining('"stray"'),
+  });
 });
 
 test.each([0, -1, 1.5, Number.NaN, "3"])("max %s is OPTIONS_INVALID", (max) => {

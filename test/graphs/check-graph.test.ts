@@ -9,7 +9,10 @@ const irreversible = (compensate?: string) => ({ metadata: { perdure: { effect: 
 const approval = { metadata: { perdure: { approval: true } } };
 
 /** A graph from plain lists; names are strings here, so LangGraph's types are put aside. */
-function graphOf(nodes: Record<string, object>, edges: readonly (readonly [string | string[], string])[]): StateGraph<unknown> {
+function graphOf(
+  nodes: Record<string, object>,
+  edges: readonly (readonly [string | string[], string])[],
+): StateGraph<unknown> {
   const graph = new StateGraph(State) as unknown as LooseGraph;
   for (const [name, options] of Object.entries(nodes)) graph.addNode(name, step, options);
   for (const [from, to] of edges) graph.addEdge(from, to);
@@ -127,7 +130,9 @@ describe("irreversible nodes", () => {
       [START, "ask"],
       ["ask", "pay"],
     ]);
-    const asking = graphOf({ pay: { metadata: { perdure: { effect: "irreversible", approval: true } } } }, [[START, "pay"]]);
+    const asking = graphOf({ pay: { metadata: { perdure: { effect: "irreversible", approval: true } } } }, [
+      [START, "pay"],
+    ]);
     const compensated = graphOf({ pay: irreversible("undo"), undo: {} }, [
       [START, "pay"],
       ["pay", "undo"],
@@ -153,7 +158,11 @@ describe("irreversible nodes", () => {
     const asking = graphOf({ ask: approval }, [[START, "ask"]]).compile();
     const paying = graphOf({ pay: irreversible() }, [[START, "pay"]]).compile();
     const outer = (first: object, second: object) =>
-      new StateGraph(State).addNode("one", first as never).addNode("two", second as never).addEdge(START, "one").addEdge("one", "two");
+      new StateGraph(State)
+        .addNode("one", first as never)
+        .addNode("two", second as never)
+        .addEdge(START, "one")
+        .addEdge("one", "two");
     expect(checkGraph(outer(asking, paying))).toEqual([]);
     expect(checkGraph(outer(paying, asking))).toMatchObject([{ kind: "unguarded-effect", node: "one:pay" }]);
     expect(checkGraph(outer(asking, paying).compile())).toEqual([]);
@@ -177,7 +186,9 @@ test("what is no StateGraph is GRAPH_UNSUPPORTED", () => {
 
 test("on random graphs, the findings are those of trying every path", () => {
   const names = ["a", "b", "c", "d", "e"];
-  const edge = fc.tuple(fc.constantFrom(START, ...names), fc.constantFrom(...names, END)).filter(([from, to]) => from !== START || to !== END);
+  const edge = fc
+    .tuple(fc.constantFrom(START, ...names), fc.constantFrom(...names, END))
+    .filter(([from, to]) => from !== START || to !== END);
   const traits = fc.constantFrom({}, {}, approval, irreversible(), irreversible("a"));
   fc.assert(
     fc.property(
@@ -200,10 +211,13 @@ test("on random graphs, the findings are those of trying every path", () => {
         );
 
         const findings = checkGraph(graph);
-        const named = (kind: string) => findings.flatMap((finding) => (finding.kind === kind && "node" in finding ? [finding.node] : []));
+        const named = (kind: string) =>
+          findings.flatMap((finding) => (finding.kind === kind && "node" in finding ? [finding.node] : []));
         expect(named("unreachable-node")).toEqual(unreachable);
         expect(named("unguarded-effect")).toEqual(unguarded);
-        expect(new Set(findings.flatMap((finding) => ("nodes" in finding ? finding.nodes : [])))).toEqual(new Set(cyclic));
+        expect(new Set(findings.flatMap((finding) => ("nodes" in finding ? finding.nodes : [])))).toEqual(
+          new Set(cyclic),
+        );
         for (const finding of findings) {
           if (finding.kind !== "unguarded-effect") continue;
           expect(paths).toContainEqual([START, ...finding.path]);

@@ -18,7 +18,12 @@ afterEach(async () => {
 async function scripted(script: Script) {
   const server = await startOpenAiServer(script);
   servers.push(server);
-  const model = new ChatOpenAI({ model: "scripted", apiKey: "none", maxRetries: 0, configuration: { baseURL: server.baseURL } });
+  const model = new ChatOpenAI({
+    model: "scripted",
+    apiKey: "none",
+    maxRetries: 0,
+    configuration: { baseURL: server.baseURL },
+  });
   return { model, server };
 }
 
@@ -41,7 +46,12 @@ function weatherTools() {
       calls.push(`refund ${amount}`);
       return `refunded ${amount}`;
     },
-    { name: "refund", description: "Moves money.", schema: z.object({ amount: z.number() }), ...effect("irreversible") },
+    {
+      name: "refund",
+      description: "Moves money.",
+      schema: z.object({ amount: z.number() }),
+      ...effect("irreversible"),
+    },
   );
   return { calls, look: lookTool, refund };
 }
@@ -50,7 +60,9 @@ function weatherTools() {
 function lines(messages: readonly BaseMessage[]): string[] {
   return messages.map((message) => {
     if (ToolMessage.isInstance(message)) return `tool ${message.tool_call_id}: ${message.text}`;
-    const calls = AIMessage.isInstance(message) ? (message.tool_calls ?? []).map(({ name, id }) => `${name}#${id}`) : [];
+    const calls = AIMessage.isInstance(message)
+      ? (message.tool_calls ?? []).map(({ name, id }) => `${name}#${id}`)
+      : [];
     return `${message.type}: ${[message.text, ...calls].filter((part) => part !== "").join(" ")}`;
   });
 }
@@ -59,16 +71,24 @@ function lines(messages: readonly BaseMessage[]): string[] {
 function expectAnswered(messages: readonly BaseMessage[]): void {
   messages.forEach((message, at) => {
     const ids = AIMessage.isInstance(message) ? (message.tool_calls ?? []).map(({ id }) => id) : [];
-    const answers = messages.slice(at + 1, at + 1 + ids.length).map((answer) => ToolMessage.isInstance(answer) && answer.tool_call_id);
+    const answers = messages
+      .slice(at + 1, at + 1 + ids.length)
+      .map((answer) => ToolMessage.isInstance(answer) && answer.tool_call_id);
     expect(answers).toEqual(ids);
   });
 }
 
 describe("the loop", () => {
   test("reasons, acts, observes, until the model answers", async () => {
-    const { model, server } = await scripted([{ calls: [look("Rome")] }, { calls: [look("Oslo")] }, { text: "Both sunny." }]);
+    const { model, server } = await scripted([
+      { calls: [look("Rome")] },
+      { calls: [look("Oslo")] },
+      { text: "Both sunny." },
+    ]);
     const tools = weatherTools();
-    const graph = reactGraph({ model, tools: [tools.look], prompt: "Be brief." }).compile({ checkpointer: new MemorySaver() });
+    const graph = reactGraph({ model, tools: [tools.look], prompt: "Be brief." }).compile({
+      checkpointer: new MemorySaver(),
+    });
     const result = await graph.invoke(say("Weather?"), thread);
     expect(lines(result.messages)).toEqual([
       "human: Weather?",
@@ -98,7 +118,9 @@ describe("the loop", () => {
       },
       { name: "look", description: "", schema: z.object({ city: z.string() }) },
     );
-    const { messages } = await reactGraph({ model, tools: [gated] }).compile().invoke(say("go"));
+    const { messages } = await reactGraph({ model, tools: [gated] })
+      .compile()
+      .invoke(say("go"));
     expect(finished).toEqual(["fast", "middle", "slow"]);
     expect(lines(messages).slice(2, 5)).toEqual(["tool call_1: slow", "tool call_2: middle", "tool call_3: fast"]);
   });
@@ -110,7 +132,11 @@ describe("the loop", () => {
       description: "",
       schema: z.object({}),
     });
-    const graph = reactGraph({ model, tools: [who], state: Annotation.Root({ customer: Annotation<string>() }) }).compile();
+    const graph = reactGraph({
+      model,
+      tools: [who],
+      state: Annotation.Root({ customer: Annotation<string>() }),
+    }).compile();
     const result = await graph.invoke({ ...say("Who?"), customer: "Ada" });
     expect(lines(result.messages)[2]).toBe("tool call_1: it is Ada");
     expect(result.customer).toBe("Ada");
@@ -123,10 +149,14 @@ describe("the loop", () => {
       { text: "Sunny." },
     ]);
     const tools = weatherTools();
-    const { messages } = await reactGraph({ model, tools: [tools.look] }).compile().invoke(say("?"));
+    const { messages } = await reactGraph({ model, tools: [tools.look] })
+      .compile()
+      .invoke(say("?"));
     expect(tools.calls).toEqual(["look Rome", "look Oslo"]);
     expectAnswered(messages);
-    expect(messages.find((message) => ToolMessage.isInstance(message) && message.tool_call_id === "bad")?.text).toContain("valid JSON");
+    expect(
+      messages.find((message) => ToolMessage.isInstance(message) && message.tool_call_id === "bad")?.text,
+    ).toContain("valid JSON");
     // What is sent back to the provider is a conversation in which each answer has its call.
     const sent = server.requests[1]?.messages ?? [];
     const called = sent.flatMap(({ tool_calls }) => ((tool_calls ?? []) as { id: string }[]).map(({ id }) => id));
@@ -135,14 +165,17 @@ describe("the loop", () => {
 
   test("a provider that gives two messages one id does not overwrite the conversation", async () => {
     const { model } = await scripted([{ calls: [look("Rome")] }, { text: "Sunny." }]);
-    const { messages } = await reactGraph({ model, tools: [weatherTools().look] }).compile().invoke(say("?"));
+    const { messages } = await reactGraph({ model, tools: [weatherTools().look] })
+      .compile()
+      .invoke(say("?"));
     expect(messages).toHaveLength(4);
     expect(new Set(messages.map(({ id }) => id)).size).toBe(4);
   });
 });
 
 describe("the cap", () => {
-  const endless: Script = (request) => (request.tool_choice === "none" ? { text: "What I have." } : { calls: [look("Rome"), look("Oslo")] });
+  const endless: Script = (request) =>
+    request.tool_choice === "none" ? { text: "What I have." } : { calls: [look("Rome"), look("Oslo")] };
 
   test("H8: finish answers from what it has after maxIterations rounds, with no call left unanswered", async () => {
     const { model, server } = await scripted(endless);
@@ -159,7 +192,9 @@ describe("the cap", () => {
 
   test("finish ends in an answer even if the model calls tools all the same", async () => {
     const { model } = await scripted(() => ({ calls: [look("Rome")] }));
-    const { messages } = await reactGraph({ model, tools: [weatherTools().look], maxIterations: 1 }).compile().invoke(say("?"));
+    const { messages } = await reactGraph({ model, tools: [weatherTools().look], maxIterations: 1 })
+      .compile()
+      .invoke(say("?"));
     expectAnswered(messages);
     expect(lines(messages).at(-1)).toBe("ai: I stopped at the limit of 1 rounds of tools.");
   });
@@ -176,7 +211,9 @@ describe("the cap", () => {
       },
       { name: "look", description: "", schema: z.object({ city: z.string() }) },
     );
-    const graph = reactGraph({ model, tools: [flaky], maxIterations: 3, onToolError: "throw" }).compile({ checkpointer: new MemorySaver() });
+    const graph = reactGraph({ model, tools: [flaky], maxIterations: 3, onToolError: "throw" }).compile({
+      checkpointer: new MemorySaver(),
+    });
     await expect(graph.invoke(say("?"), thread)).rejects.toThrow("killed");
     dies = false;
     const first = await graph.invoke(null, thread);
@@ -188,8 +225,13 @@ describe("the cap", () => {
 
   test("error ends the turn in ITERATION_LIMIT, and the next turn's conversation is whole", async () => {
     const { model } = await scripted(endless);
-    const graph = reactGraph({ model, tools: [weatherTools().look], maxIterations: 2, onLimit: "error" }).compile({ checkpointer: new MemorySaver() });
-    await expect(graph.invoke(say("?"), thread)).rejects.toMatchObject({ code: "ITERATION_LIMIT", message: expect.stringContaining("2 rounds") });
+    const graph = reactGraph({ model, tools: [weatherTools().look], maxIterations: 2, onLimit: "error" }).compile({
+      checkpointer: new MemorySaver(),
+    });
+    await expect(graph.invoke(say("?"), thread)).rejects.toMatchObject({
+      code: "ITERATION_LIMIT",
+      message: expect.stringContaining("2 rounds"),
+    });
     expectAnswered((await graph.getState(thread)).values.messages);
   });
 
@@ -206,7 +248,9 @@ describe("the cap", () => {
   test("ask lets a person grant more rounds, as many as they say, or none", async () => {
     const { model } = await scripted(endless);
     const tools = weatherTools();
-    const graph = reactGraph({ model, tools: [tools.look], maxIterations: 2, onLimit: "ask" }).compile({ checkpointer: new MemorySaver() });
+    const graph = reactGraph({ model, tools: [tools.look], maxIterations: 2, onLimit: "ask" }).compile({
+      checkpointer: new MemorySaver(),
+    });
     const asked = await graph.invoke(say("?"), thread);
     expect(tools.calls).toHaveLength(2 * 2);
     expect((asked as { __interrupt__?: unknown[] }).__interrupt__).toMatchObject([
@@ -217,7 +261,10 @@ describe("the cap", () => {
     const edited = { type: "edit", editedAction: { name: "continue", args: { iterations: 1 } } };
     await graph.invoke(new Command({ resume: { decisions: [edited] } }), thread);
     expect(tools.calls).toHaveLength(2 * 5);
-    const { messages, decisions } = await graph.invoke(new Command({ resume: { decisions: [{ type: "reject" }], decidedBy: "ada" } }), thread);
+    const { messages, decisions } = await graph.invoke(
+      new Command({ resume: { decisions: [{ type: "reject" }], decidedBy: "ada" } }),
+      thread,
+    );
     expect(tools.calls).toHaveLength(2 * 5);
     expectAnswered(messages);
     expect(lines(messages).at(-1)).toBe("ai: What I have.");
@@ -229,11 +276,16 @@ describe("the cap", () => {
   });
 
   test("a budget of tokens or cost is enforced before each round, and starts anew with each turn", async () => {
-    const { model } = await scripted((request) => ({ ...(endless as (r: typeof request, i: number) => object)(request, 0), usage: { in: 80, out: 20 } }));
+    const { model } = await scripted((request) => ({
+      ...(endless as (r: typeof request, i: number) => object)(request, 0),
+      usage: { in: 80, out: 20 },
+    }));
     const price = { inputPerMillion: 1000, outputPerMillion: 1000 };
     for (const budget of [{ tokens: 250 }, { cost: 0.25, price }]) {
       const tools = weatherTools();
-      const graph = reactGraph({ model, tools: [tools.look], budget, onLimit: "error" }).compile({ checkpointer: new MemorySaver() });
+      const graph = reactGraph({ model, tools: [tools.look], budget, onLimit: "error" }).compile({
+        checkpointer: new MemorySaver(),
+      });
       for (const turn of [1, 2]) {
         // 100 tokens a call of the model: the third call is over the budget, so two rounds ran.
         await expect(graph.invoke(say("?"), thread)).rejects.toMatchObject({ code: "BUDGET_EXCEEDED" });
@@ -249,12 +301,15 @@ describe("approvals", () => {
     { text: "Settled." },
   ];
   const question = (result: object) => (result as { __interrupt__: { value: unknown }[] }).__interrupt__[0]?.value;
-  const decide = (decision: object) => new Command<unknown, never, never>({ resume: { decisions: [decision], decidedBy: "ada" } });
+  const decide = (decision: object) =>
+    new Command<unknown, never, never>({ resume: { decisions: [decision], decidedBy: "ada" } });
 
   async function waiting(approve: Parameters<typeof reactGraph>[0]["approve"] = ["refund"]) {
     const { model } = await scripted(twoCalls);
     const tools = weatherTools();
-    const graph = reactGraph({ model, tools: [tools.look, tools.refund], approve: approve as ["refund"] }).compile({ checkpointer: new MemorySaver() });
+    const graph = reactGraph({ model, tools: [tools.look, tools.refund], approve: approve as ["refund"] }).compile({
+      checkpointer: new MemorySaver(),
+    });
     return { graph, tools, asked: await graph.invoke(say("My money!"), thread) };
   }
 
@@ -268,7 +323,9 @@ describe("approvals", () => {
     const { messages, decisions } = await graph.invoke(decide({ type: "approve" }), thread);
     expect(tools.calls).toEqual(["look Rome", "refund 40"]);
     expect(lines(messages).slice(2)).toEqual(["tool money: refunded 40", "tool view: sunny in Rome", "ai: Settled."]);
-    expect(decisions).toMatchObject([{ type: "approve", decidedBy: "ada", action: { name: "refund", args: { amount: 40 } } }]);
+    expect(decisions).toMatchObject([
+      { type: "approve", decidedBy: "ada", action: { name: "refund", args: { amount: 40 } } },
+    ]);
   });
 
   test("a rejected call does not run, and the model is told so with the reviewer's words", async () => {
@@ -285,12 +342,17 @@ describe("approvals", () => {
     const { messages } = await graph.invoke(decide(edited), thread);
     expect(tools.calls).toEqual(["look Rome", "refund 15"]);
     expectAnswered(messages);
-    expect(lines(messages)[2]).toBe('tool money: A person changed the arguments to {"amount":15} before it ran.\nrefunded 15');
+    expect(lines(messages)[2]).toBe(
+      'tool money: A person changed the arguments to {"amount":15} before it ran.\nrefunded 15',
+    );
   });
 
   test("a predicate decides for a call, with the state, and may say who is asked", async () => {
     const seen: unknown[] = [];
-    const { asked } = await waiting(((call: { name: string; args: { amount?: number } }, state: { messages: unknown[] }) => {
+    const { asked } = await waiting(((
+      call: { name: string; args: { amount?: number } },
+      state: { messages: unknown[] },
+    ) => {
       seen.push([call.name, state.messages.length]);
       return (call.args.amount ?? 0) > 30 && { assignee: "treasurer" };
     }) as never);
@@ -304,7 +366,12 @@ describe("approvals", () => {
   test("an irreversible tool without approval and compensation is GRAPH_UNSAFE", async () => {
     const { model } = await scripted([]);
     const { look: lookTool, refund } = weatherTools();
-    const undoable = tool(() => "", { name: "book", description: "", schema: z.object({}), ...effect("irreversible", { compensate: "look" }) });
+    const undoable = tool(() => "", {
+      name: "book",
+      description: "",
+      schema: z.object({}),
+      ...effect("irreversible", { compensate: "look" }),
+    });
     const unsafe = expect.objectContaining({ code: "GRAPH_UNSAFE", message: expect.stringContaining('"refund"') });
     expect(() => reactGraph({ model, tools: [lookTool, refund] })).toThrow(unsafe);
     expect(() => reactGraph({ model, tools: [lookTool, refund], approve: ["look"] })).toThrow(unsafe);
@@ -340,7 +407,10 @@ describe("as a StateGraph", () => {
     const tools = weatherTools();
     const agent = reactGraph({ model, tools: [tools.refund], approve: ["refund"] }).compile();
     const Outer = Annotation.Root({ messages: agent.builder.channels["messages"] as never });
-    const outer = new StateGraph(Outer).addNode("agent", agent as never).addEdge(START, "agent").compile({ checkpointer: new MemorySaver() });
+    const outer = new StateGraph(Outer)
+      .addNode("agent", agent as never)
+      .addEdge(START, "agent")
+      .compile({ checkpointer: new MemorySaver() });
     await outer.invoke(say("?") as never, thread);
     const result = await outer.invoke(new Command({ resume: { decisions: [{ type: "approve" }] } }), thread);
     expect(tools.calls).toEqual(["refund 1"]);
