@@ -78,20 +78,40 @@ const FIELDS = {
 };
 const CALL = ["callbacks", "configurable", "context", "maxConcurrency", "metadata", "signal", "tags"] as const;
 const RUN = [...CALL, "maxSteps", "whenBusy"] as const;
+const TEXT = z.string().min(1);
 const SCHEMAS = {
   start: schemaOf([...RUN, "supersede"]),
   resume: schemaOf(RUN),
   continue: schemaOf([...RUN, "due"]),
   signal: schemaOf(RUN),
   step: schemaOf([...CALL, "deadline", "maxSteps", "tasks"]),
+  history: z.strictObject({ limit: COUNT.optional(), before: TEXT.optional() }),
+  fork: z.strictObject({ checkpointId: TEXT, repeatFinished: z.boolean().optional() }),
+  update: z.strictObject({ asNode: TEXT.optional() }),
 };
+const SIGNAL = z.strictObject({ name: TEXT, payload: z.unknown().optional(), id: TEXT.optional() });
+const RUNNER = z.strictObject({ name: TEXT, checkpointer: z.unknown(), now: z.function().optional() });
 
 /** Refuses options that a call does not have, or that do not fit. */
 export function checkOptions(call: keyof typeof SCHEMAS, options: object): void {
-  const parsed = SCHEMAS[call].safeParse(options);
+  check(`runner.${call}`, "options that don't fit", SCHEMAS[call], options);
+}
+
+/** Refuses what is no signal. */
+export function checkSignal(signal: object): void {
+  check("runner.signal", "no signal", SIGNAL, signal);
+}
+
+/** Refuses what a runner can't be made with; the checkpointer has an error of its own. */
+export function checkRunnerOptions(options: object): void {
+  check("createRunner", "options that don't fit", RUNNER, options);
+}
+
+function check(caller: string, what: string, schema: z.ZodType, given: unknown): void {
+  const parsed = schema.safeParse(given);
   if (parsed.success) return;
-  const what = z.prettifyError(parsed.error).replaceAll("\n", "; ");
-  throw new PerdureError("OPTIONS_INVALID", `runner.${call} was given options that don't fit: ${what}.`, {
+  const problems = z.prettifyError(parsed.error).replaceAll("\n", "; ");
+  throw new PerdureError("OPTIONS_INVALID", `${caller} was given ${what}: ${problems}.`, {
     hint: "The docstrings of the options say what fits.",
   });
 }

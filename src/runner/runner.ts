@@ -10,7 +10,7 @@ import type { ForkOptions, UpdateOptions } from "./edit-thread.ts";
 import type { AskedOf, DrivableGraph, InputOf, NodeOf, ValuesOf } from "./graph-types.ts";
 import { PregelEngine } from "./pregel-engine.ts";
 import type { RunEvent } from "./run-event.ts";
-import { checkOptions, checkThreadId } from "./run-options.ts";
+import { checkOptions, checkRunnerOptions, checkSignal, checkThreadId } from "./run-options.ts";
 import type { ContinueOptions, RunOptions, StartOptions, StepOptions } from "./run-options.ts";
 import { RunnerRunnable } from "./runner-runnable.ts";
 import { streamEvents } from "./stream-events.ts";
@@ -127,7 +127,9 @@ export function createRunner<const G extends DrivableGraph>(
   graph: G,
   options: RunnerOptions,
 ): Runner<InputOf<G>, ValuesOf<G>, NodeOf<G>, AskedOf<G>> {
-  const { name, checkpointer, now = Date.now } = checkRunnerOptions(options);
+  checkRunnerOptions(options);
+  const { name, checkpointer, now = Date.now } = options;
+  checkCheckpointer(name, checkpointer);
   const driver = new Driver(new PregelEngine(graph, checkpointer), checkpointer, now);
   const threads = new ThreadOperations(driver, name);
   type State = ThreadState<ValuesOf<G>, NodeOf<G>, AskedOf<G>>;
@@ -148,6 +150,7 @@ export function createRunner<const G extends DrivableGraph>(
     },
     async signal(threadId, signal, runOptions = {}) {
       checkThreadId(threadId);
+      checkSignal(signal);
       checkOptions("signal", runOptions);
       const driven = await threads.signal(threadId, signal, runOptions);
       return driven && stateOf(driven);
@@ -172,14 +175,17 @@ export function createRunner<const G extends DrivableGraph>(
     },
     history(threadId, historyOptions = {}) {
       checkThreadId(threadId);
+      checkOptions("history", historyOptions);
       return readHistory(driver, threadId, historyOptions) as AsyncIterable<ThreadCheckpoint<ValuesOf<G>, NodeOf<G>>>;
     },
     async fork(threadId, forkOptions) {
       checkThreadId(threadId);
+      checkOptions("fork", forkOptions);
       return stateOf({ view: await forkThread(driver, threadId, forkOptions) });
     },
     async update(threadId, values, updateOptions = {}) {
       checkThreadId(threadId);
+      checkOptions("update", updateOptions);
       return stateOf({ view: await updateThread(driver, threadId, values, updateOptions) });
     },
     async cancel(threadId, reason) {
@@ -192,16 +198,9 @@ export function createRunner<const G extends DrivableGraph>(
   };
 }
 
-function checkRunnerOptions(options: RunnerOptions): RunnerOptions {
-  if (typeof options.name !== "string" || options.name === "") {
-    throw new PerdureError("OPTIONS_INVALID", `A runner needs a name, not ${JSON.stringify(options.name)}.`, {
-      hint: 'Pass one such as { name: "support" }.',
-    });
-  }
-  if (!(options.checkpointer instanceof Checkpointer)) {
-    throw new PerdureError("CHECKPOINTER_UNSUPPORTED", `Runner "${options.name}" was given no checkpointer of perdure's.`, {
-      hint: 'Open one: checkpointer: await openCheckpointer("memory:"). LangGraph\'s own savers can\'t lock a thread.',
-    });
-  }
-  return options;
+function checkCheckpointer(name: string, checkpointer: unknown): void {
+  if (checkpointer instanceof Checkpointer) return;
+  throw new PerdureError("CHECKPOINTER_UNSUPPORTED", `Runner "${name}" was given no checkpointer of perdure's.`, {
+    hint: 'Open one: checkpointer: await openCheckpointer("memory:"). LangGraph\'s own savers can\'t lock a thread.',
+  });
 }
