@@ -7,8 +7,7 @@ export type CheckpointerUrl =
   | { readonly kind: "pglite" | "sqlite"; readonly path: string | undefined }
   | { readonly kind: "postgres"; readonly url: string; readonly description: string };
 
-const HINT =
-  "Use memory:, pglite:./directory, sqlite:./file or postgres://user:password@host:5432/database.";
+const HINT = "Use memory:, pglite:./directory, sqlite:./file or postgres://user:password@host:5432/database.";
 
 /**
  * Parses the URL of a checkpointer.

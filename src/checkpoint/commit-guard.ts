@@ -45,7 +45,9 @@ export function assertGuard(place: CommitPlace, method: "put" | "putWrites", fou
     throw new PerdureError(
       "CHECKPOINT_CONFLICT",
       `a commit to thread "${threadId}" was made in epoch ${guard.epoch}, but the thread is in epoch ${found.epoch}.`,
-      { hint: "Somebody cancelled or superseded this run; nothing was stored. Inspect the thread and continue from there." },
+      {
+        hint: "Somebody cancelled or superseded this run; nothing was stored. Inspect the thread and continue from there.",
+      },
     );
   }
   if (method === "put" && guard.onHead && (checkpointId || undefined) !== found.head) {

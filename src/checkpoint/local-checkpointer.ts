@@ -1,10 +1,5 @@
 import { RESUME, WRITES_IDX_MAP } from "@langchain/langgraph-checkpoint";
-import type {
-  ChannelVersions,
-  Checkpoint,
-  CheckpointMetadata,
-  PendingWrite,
-} from "@langchain/langgraph-checkpoint";
+import type { ChannelVersions, Checkpoint, CheckpointMetadata, PendingWrite } from "@langchain/langgraph-checkpoint";
 import type { RunnableConfig } from "@langchain/core/runnables";
 import { isOutputChannel, judgeAnswers, roundTripAnswers, taskKey } from "./answers.ts";
 import type { AnswerFacts, TaskFacts } from "./answers.ts";
@@ -154,10 +149,7 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
     return record && ((await fromStored(this.serde, record.value)) as ThreadRecord);
   }
 
-  override async updateRecord(
-    threadId: string,
-    change: (record: ThreadRecord) => ThreadRecord,
-  ): Promise<ThreadRecord> {
+  override async updateRecord(threadId: string, change: (record: ThreadRecord) => ThreadRecord): Promise<ThreadRecord> {
     const stored = await this.#prepareAndCommit(threadId, async () => {
       const record = await this.#changedRecord(threadId, change);
       return () => {

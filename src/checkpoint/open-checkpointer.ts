@@ -59,11 +59,16 @@ export async function openCheckpointer(
         return (await import("./open-postgres.ts")).openPostgresUrl(url.url, parsed);
     }
   }
+  if (typeof target !== "object" || target === null) throw invalidTarget();
   if (isPool(target)) return (await import("./open-postgres.ts")).openPostgresPool(target as unknown as Pool, parsed);
   if (isPglite(target)) {
     return (await import("./open-pglite.ts")).openPgliteDatabase(target as unknown as PGliteInterface, parsed);
   }
-  throw new PerdureError("CHECKPOINTER_URL_INVALID", "the target is neither a URL, a pg.Pool nor a PGlite.", {
+  throw invalidTarget();
+}
+
+function invalidTarget(): PerdureError {
+  return new PerdureError("CHECKPOINTER_URL_INVALID", "the target is neither a URL, a pg.Pool nor a PGlite.", {
     hint: "A pg.Client is one connection; pass a Pool.",
   });
 }

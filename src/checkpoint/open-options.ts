@@ -69,7 +69,9 @@ export function parseOpenOptions(options: OpenCheckpointerOptions): PostgresOpti
     const name = issue.path.join(".");
     // The value of `ssl` may hold a key.
     const value = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)[key], options);
-    return name === "" ? issue.message : `${name} is ${name.startsWith("ssl") ? "wrong" : JSON.stringify(value)}: ${issue.message}`;
+    return name === ""
+      ? issue.message
+      : `${name} is ${name.startsWith("ssl") ? "wrong" : JSON.stringify(value)}: ${issue.message}`;
   });
   throw new PerdureError("OPTIONS_INVALID", `openCheckpointer: ${problems.join("; ")}.`, {
     hint: "See OpenCheckpointerOptions for what there is.",

@@ -40,8 +40,9 @@ export async function openPglitePath(path: string | undefined, options: Options)
 
 /** Takes a PGlite that somebody else opened and will close. */
 export async function openPgliteDatabase(database: PGliteInterface, options: Options): Promise<Checkpointer> {
-  const { dataDir } = database as PGlite;
-  return open(database, { description: `pglite:${dataDir ?? "memory"}`, owned: false, options });
+  const { dataDir = "memory://" } = database as PGlite;
+  const place = dataDir.startsWith("memory:") ? "memory" : dataDir.replace(/^file:\/\//u, "");
+  return open(database, { description: `pglite:${place}`, owned: false, options });
 }
 
 async function open(

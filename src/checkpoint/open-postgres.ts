@@ -20,6 +20,8 @@ export async function openPostgresUrl(url: string, options: PostgresOptions): Pr
     max: options.poolSize,
     connectionTimeoutMillis: options.connectTimeoutMs,
     keepAlive: true,
+    // Whoever forgets to close it can still end.
+    allowExitOnIdle: true,
     fallback_application_name: "perdure",
     ...(options.statementTimeoutMs === undefined ? {} : { statement_timeout: options.statementTimeoutMs }),
     ...(options.ssl === undefined ? {} : { ssl: options.ssl as NonNullable<PoolConfig["ssl"]> }),
@@ -38,8 +40,10 @@ export async function preparePostgres(
   address: DatabaseAddress,
   options: { readonly setup: boolean; readonly neededFor: string },
 ): Promise<PostgresSaverClass> {
-  const { PostgresSaver } = await loadPeer("@langchain/langgraph-checkpoint-postgres", options.neededFor, () =>
-    import("@langchain/langgraph-checkpoint-postgres"),
+  const { PostgresSaver } = await loadPeer(
+    "@langchain/langgraph-checkpoint-postgres",
+    options.neededFor,
+    () => import("@langchain/langgraph-checkpoint-postgres"),
   );
   if (options.setup) {
     await createPostgresTables(driver, address, (client) =>

@@ -6,7 +6,7 @@ const SQLITE_BUSY = 5;
 
 /** The right of this process to open a directory or a file. */
 export interface OwnerLock {
-  release(): void;
+  readonly release: () => void;
 }
 
 /**
@@ -32,10 +32,14 @@ export async function takeOwnerLock(path: string, description: string): Promise<
         cause: error,
       });
     }
-    throw new PerdureError("CHECKPOINTER_UNREACHABLE", `${description} cannot be locked: ${(error as Error).message}.`, {
-      hint: `Check that ${path}.lock can be written, and that nothing else is in it.`,
-      cause: error,
-    });
+    throw new PerdureError(
+      "CHECKPOINTER_UNREACHABLE",
+      `${description} cannot be locked: ${(error as Error).message}.`,
+      {
+        hint: `Check that ${path}.lock can be written, and that nothing else is in it.`,
+        cause: error,
+      },
+    );
   }
   const held = database;
   return {

@@ -69,8 +69,9 @@ export class PgDriver implements SqlDriver {
   }
 
   async close(): Promise<void> {
-    if (this.#owned) await this.#pool.end();
-    this.#pool.off("error", ignore);
+    if (!this.#owned) this.#pool.off("error", ignore);
+    // Its connections may still break while they end, so this one keeps its listener.
+    else await this.#pool.end();
   }
 
   async #connect(): Promise<PoolClient> {

@@ -190,10 +190,7 @@ export class PostgresCheckpointer extends Checkpointer {
     return rows[0] && this.#recordOf(rows[0]);
   }
 
-  override async updateRecord(
-    threadId: string,
-    change: (record: ThreadRecord) => ThreadRecord,
-  ): Promise<ThreadRecord> {
+  override async updateRecord(threadId: string, change: (record: ThreadRecord) => ThreadRecord): Promise<ThreadRecord> {
     this.#assertOpen();
     return this.#driver.transaction(async (client) => {
       const row = await this.#lockRow(client, threadId);
@@ -342,9 +339,6 @@ export class PostgresCheckpointer extends Checkpointer {
   }
 }
 
-function writesConfig(
-  threadId: string,
-  at: Pick<CommitPlace, "checkpointNs" | "checkpointId">,
-): RunnableConfig {
+function writesConfig(threadId: string, at: Pick<CommitPlace, "checkpointNs" | "checkpointId">): RunnableConfig {
   return { configurable: { thread_id: threadId, checkpoint_ns: at.checkpointNs, checkpoint_id: at.checkpointId } };
 }

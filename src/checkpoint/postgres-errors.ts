@@ -26,6 +26,12 @@ const NETWORK_CODES = new Set([
 /** What pg says, without a code, when a connection was not made in time or ended. */
 const CONNECTION_MESSAGES = /connection terminated|timeout exceeded|timeout expired|not queryable|connection error/iu;
 
+/** pg's own errors when the server asks for a password and there is none, or a wrong kind of one. */
+const PASSWORD_MESSAGES = /^SASL: /u;
+
+/** OpenSSL's and Node's codes for certificates, and what pg says when the server has no TLS. */
+const TLS_ERRORS = /CERT_|_CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS|ERR_SSL|does not support SSL/u;
+
 /**
  * Whether the error means that the connection, and with it every lock of its session, is gone:
  * a network error, or a server that shuts down (SQLSTATE classes 08 and 57P).
@@ -47,10 +53,16 @@ export function explainDatabaseError(error: unknown, address: DatabaseAddress): 
   const unreachable = (what: string, hint: string): PerdureError =>
     new PerdureError("CHECKPOINTER_UNREACHABLE", what, { hint, cause: error });
 
-  if (code.startsWith("28")) {
+  if (code.startsWith("28") || PASSWORD_MESSAGES.test(messageOf(error))) {
     return unreachable(
       `the server at ${server} refused the user or the password for ${description}.`,
       "Check both in the URL, and that the server's pg_hba.conf lets this user in.",
+    );
+  }
+  if (TLS_ERRORS.test(`${code} ${messageOf(error)}`)) {
+    return unreachable(
+      `no TLS with the server at ${server}: ${messageOf(error)}.`,
+      "Correct the option `ssl`, or `sslmode` in the URL: it must fit what the server offers and its certificate.",
     );
   }
   if (code === "3D000") {

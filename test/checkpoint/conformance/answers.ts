@@ -88,7 +88,10 @@ export function describeAnswers(checkpointer: () => Checkpointer): void {
         const asked = await ask();
         expect(await asked.commit(asked.answer("i1", value))).toEqual(["accepted"]);
         expect(await resumesOf(asked)).toEqual([["task", RESUME, [value]]]);
-        expect(await checkpointer().readAnswer(asked.threadId, "i1")).toMatchObject({ interruptId: "i1", answer: value });
+        expect(await checkpointer().readAnswer(asked.threadId, "i1")).toMatchObject({
+          interruptId: "i1",
+          answer: value,
+        });
         expect(await asked.commit(asked.answer("i1", value))).toEqual(["same"]);
         expect(await asked.commit(asked.answer("i1", "another one"))).toEqual(["different"]);
       }
@@ -200,7 +203,9 @@ export function describeAnswers(checkpointer: () => Checkpointer): void {
       const winner = people[outcomes.findIndex(([outcome]) => outcome === "accepted")];
       expect(outcomes.flat().filter((outcome) => outcome === "accepted")).toHaveLength(1);
       expect(outcomes.flat()).toEqual(
-        people.map((answer, n) => (outcomes[n]?.[0] === "accepted" ? "accepted" : answer === winner ? "same" : "different")),
+        people.map((answer, n) =>
+          outcomes[n]?.[0] === "accepted" ? "accepted" : answer === winner ? "same" : "different",
+        ),
       );
       expect(await resumesOf(asked)).toEqual([["task", RESUME, [winner]]]);
     });

@@ -42,9 +42,11 @@ export function describeCommits(checkpointer: () => Checkpointer): void {
       const inner = await put(checkpointer(), { threadId, guard, checkpointNs: "ask:1" });
       await put(checkpointer(), { threadId, guard, parent: root });
       await put(checkpointer(), { threadId, guard, checkpointNs: "ask:1", parent: inner });
-      await expect(put(checkpointer(), { threadId, guard, checkpointNs: "ask:1", parent: root })).rejects.toMatchObject({
-        code: "CHECKPOINT_CONFLICT",
-      });
+      await expect(put(checkpointer(), { threadId, guard, checkpointNs: "ask:1", parent: root })).rejects.toMatchObject(
+        {
+          code: "CHECKPOINT_CONFLICT",
+        },
+      );
     });
 
     it("lets exactly one of two through that race for the same head", async () => {
@@ -77,7 +79,9 @@ export function describeCommits(checkpointer: () => Checkpointer): void {
       const record = (): ThreadRecord => {
         throw new Error("not now");
       };
-      await expect(put(checkpointer(), { threadId, guard: { onHead: true, epoch: 0, record } })).rejects.toThrow("not now");
+      await expect(put(checkpointer(), { threadId, guard: { onHead: true, epoch: 0, record } })).rejects.toThrow(
+        "not now",
+      );
       expect(await everything(checkpointer(), threadId)).toEqual({ checkpoints: [], record: undefined });
     });
 
@@ -86,7 +90,9 @@ export function describeCommits(checkpointer: () => Checkpointer): void {
       const first = await put(checkpointer(), { threadId });
       await put(checkpointer(), { threadId, parent: first });
       await put(checkpointer(), { threadId, parent: first, guard: { onHead: false, epoch: 0 } });
-      await expect(put(checkpointer(), { threadId, parent: first, guard: { onHead: false, epoch: 1 } })).rejects.toMatchObject({
+      await expect(
+        put(checkpointer(), { threadId, parent: first, guard: { onHead: false, epoch: 1 } }),
+      ).rejects.toMatchObject({
         code: "CHECKPOINT_CONFLICT",
       });
     });
@@ -95,7 +101,9 @@ export function describeCommits(checkpointer: () => Checkpointer): void {
   describe("the epoch", () => {
     it("of a thread without a record is 0", async () => {
       const threadId = newThread();
-      await expect(put(checkpointer(), { threadId, guard: { onHead: true, epoch: 1 } })).rejects.toThrow(/epoch 1.*epoch 0/u);
+      await expect(put(checkpointer(), { threadId, guard: { onHead: true, epoch: 1 } })).rejects.toThrow(
+        /epoch 1.*epoch 0/u,
+      );
       await put(checkpointer(), { threadId, guard: { onHead: true, epoch: 0 } });
     });
 
@@ -108,9 +116,11 @@ export function describeCommits(checkpointer: () => Checkpointer): void {
       await expect(put(checkpointer(), { threadId, parent: checkpointId, guard: old })).rejects.toMatchObject({
         code: "CHECKPOINT_CONFLICT",
       });
-      await expect(putWrites(checkpointer(), { threadId, checkpointId, guard: old }, [["n", 1]])).rejects.toMatchObject({
-        code: "CHECKPOINT_CONFLICT",
-      });
+      await expect(putWrites(checkpointer(), { threadId, checkpointId, guard: old }, [["n", 1]])).rejects.toMatchObject(
+        {
+          code: "CHECKPOINT_CONFLICT",
+        },
+      );
       expect(await everything(checkpointer(), threadId)).toEqual(before);
       const now = { onHead: true, epoch: 1 };
       await putWrites(checkpointer(), { threadId, checkpointId, guard: now }, [["n", 1]]);
@@ -183,8 +193,13 @@ export function describeCommits(checkpointer: () => Checkpointer): void {
       for (const [value, message] of values) {
         const commits = [
           () => put(checkpointer(), { threadId, parent: checkpointId, values: { good: 1, bad: value } }),
-          () => putWrites(checkpointer(), { threadId, checkpointId }, [["good", 1], ["bad", value]]),
-          () => checkpointer().commitAnswers(threadId, {
+          () =>
+            putWrites(checkpointer(), { threadId, checkpointId }, [
+              ["good", 1],
+              ["bad", value],
+            ]),
+          () =>
+            checkpointer().commitAnswers(threadId, {
               headCheckpointId: checkpointId,
               answers: [{ interruptId: "i", answer: value }],
             }),
@@ -203,7 +218,11 @@ export function describeCommits(checkpointer: () => Checkpointer): void {
       const threads = Array.from({ length: 20 }, newThread);
       await Promise.all(
         threads.map(async (threadId, n) => {
-          const checkpointId = await put(checkpointer(), { threadId, values: { n }, guard: { onHead: true, epoch: 0 } });
+          const checkpointId = await put(checkpointer(), {
+            threadId,
+            values: { n },
+            guard: { onHead: true, epoch: 0 },
+          });
           await putWrites(checkpointer(), { threadId, checkpointId }, [["n", n + 1]]);
         }),
       );
@@ -232,8 +251,16 @@ export function describeCommits(checkpointer: () => Checkpointer): void {
     it("are kept as first written, while errors, interrupts and resumes are replaced", async () => {
       const threadId = newThread();
       const checkpointId = await put(checkpointer(), { threadId });
-      await putWrites(checkpointer(), { threadId, checkpointId }, [["n", 1], [ERROR, "first"], [RESUME, ["a"]]]);
-      await putWrites(checkpointer(), { threadId, checkpointId }, [["n", 2], [ERROR, "second"], [RESUME, ["a", "b"]]]);
+      await putWrites(checkpointer(), { threadId, checkpointId }, [
+        ["n", 1],
+        [ERROR, "first"],
+        [RESUME, ["a"]],
+      ]);
+      await putWrites(checkpointer(), { threadId, checkpointId }, [
+        ["n", 2],
+        [ERROR, "second"],
+        [RESUME, ["a", "b"]],
+      ]);
       await putWrites(checkpointer(), { threadId, checkpointId }, [[INTERRUPT, "question"]]);
       const pending = (await read(checkpointer(), threadId))?.pendingWrites ?? [];
       expect(Object.fromEntries(pending.map(([, channel, value]) => [channel, value]))).toEqual({
@@ -256,7 +283,9 @@ export function describeCommits(checkpointer: () => Checkpointer): void {
         ["one", "n", 1],
         ["two", "n", 2],
       ]);
-      expect((await read(checkpointer(), threadId, { checkpointNs: "ask:1" }))?.pendingWrites).toEqual([["one", "n", 3]]);
+      expect((await read(checkpointer(), threadId, { checkpointNs: "ask:1" }))?.pendingWrites).toEqual([
+        ["one", "n", 3],
+      ]);
     });
   });
 }

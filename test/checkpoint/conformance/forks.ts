@@ -22,7 +22,9 @@ function compile(checkpointer: BaseCheckpointSaver) {
     .addNode("work", ({ last }) => ({ log: [`work ${last}`], ...(last.endsWith("0") ? { rare: last } : {}) }))
     .addNode("part", ({ last }) => ({ log: [`part ${last}`] }))
     .addEdge(START, "work")
-    .addConditionalEdges("work", ({ last }) => (last.endsWith("1") ? [new Send("part", { last }), new Send("part", { last: "b" })] : END))
+    .addConditionalEdges("work", ({ last }) =>
+      last.endsWith("1") ? [new Send("part", { last }), new Send("part", { last: "b" })] : END,
+    )
     .addEdge("part", END)
     .compile({ checkpointer });
 }
@@ -36,7 +38,10 @@ type Operation =
 
 const from = fc.option(fc.nat(100), { nil: undefined });
 const operation: fc.Arbitrary<Operation> = fc.oneof(
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("invoke" as const), value: fc.stringMatching(/^[a-z][0-3]$/), from }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("invoke" as const), value: fc.stringMatching(/^[a-z][0-3]$/), from }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -79,7 +84,8 @@ export function describeForks(checkpointer: () => Checkpointer, propertyRuns: nu
 
 async function apply(graph: Graph, thread: RunnableConfig, step: Operation): Promise<unknown> {
   const states = await collect(graph.getStateHistory(thread));
-  const config = (step.from === undefined ? undefined : states[step.from % Math.max(states.length, 1)]?.config) ?? thread;
+  const config =
+    (step.from === undefined ? undefined : states[step.from % Math.max(states.length, 1)]?.config) ?? thread;
   if (step.kind === "invoke") return graph.invoke({ log: [`in ${step.value}`], last: step.value }, config);
   await graph.updateState(config, { log: step.log, last: "x" }, "work");
   return undefined;
@@ -89,7 +95,9 @@ async function apply(graph: Graph, thread: RunnableConfig, step: Operation): Pro
 async function story(graph: Graph, thread: RunnableConfig): Promise<unknown> {
   const history = await collect(graph.getStateHistory(thread));
   const place = (config: RunnableConfig | undefined): number =>
-    history.findIndex((state) => state.config.configurable?.["checkpoint_id"] === config?.configurable?.["checkpoint_id"]);
+    history.findIndex(
+      (state) => state.config.configurable?.["checkpoint_id"] === config?.configurable?.["checkpoint_id"],
+    );
   const now = await graph.getState(thread);
   return {
     now: [now.values, now.next, place(now.config)],

@@ -122,7 +122,9 @@ export function describeLocks(checkpointer: () => Checkpointer, another: () => C
       const lock = await taken(checkpointer().lockThread(threadId, EXCLUSIVE));
       await another().updateRecord(threadId, (record) => ({ ...record, epoch: 1 }));
       const others = await Promise.all(
-        Array.from({ length: 30 }, () => taken(checkpointer().lockThread(newThread(), { mode: "exclusive", wait: true }))),
+        Array.from({ length: 30 }, () =>
+          taken(checkpointer().lockThread(newThread(), { mode: "exclusive", wait: true })),
+        ),
       );
       await Promise.all(others.map((other) => other.release()));
       await lock.release();

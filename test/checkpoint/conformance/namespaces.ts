@@ -9,13 +9,26 @@ export function describeNamespaces(checkpointer: () => Checkpointer): void {
       const tuples = await checkpointer().newestBelow(threadId, namespaces);
       const configurables = tuples.map(({ config }) => config.configurable ?? {});
       expect(new Set(configurables.map(({ checkpoint_ns }) => checkpoint_ns)).size).toBe(tuples.length);
-      return Object.fromEntries(configurables.map(({ checkpoint_ns, checkpoint_id }) => [checkpoint_ns, checkpoint_id]));
+      return Object.fromEntries(
+        configurables.map(({ checkpoint_ns, checkpoint_id }) => [checkpoint_ns, checkpoint_id]),
+      );
     }
 
     it("finds the newest checkpoint of each namespace at or below the given ones, and of no other", async () => {
       const [threadId, other] = [newThread(), newThread()];
       const newest: Record<string, string> = {};
-      const names = ["", "ask:1", "ask:1|inner:2", "ask:1|inner:2|1", "ask:10", "ask:1}", "ask", "ask:2|inner:1", "%", "a_k:1"];
+      const names = [
+        "",
+        "ask:1",
+        "ask:1|inner:2",
+        "ask:1|inner:2|1",
+        "ask:10",
+        "ask:1}",
+        "ask",
+        "ask:2|inner:1",
+        "%",
+        "a_k:1",
+      ];
       for (const checkpointNs of names) {
         await put(checkpointer(), { threadId, checkpointNs });
         newest[checkpointNs] = await put(checkpointer(), { threadId, checkpointNs });

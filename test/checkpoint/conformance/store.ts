@@ -45,7 +45,9 @@ export interface PutOptions {
 /** Puts a checkpoint and returns its id. */
 export async function put(checkpointer: Checkpointer, options: PutOptions): Promise<string> {
   const { threadId, checkpointNs = "", parent, values = {}, guard, id = uuid6(0) } = options;
-  const versions = Object.fromEntries(Object.keys(values).map((name) => [name, checkpointer.getNextVersion(undefined)]));
+  const versions = Object.fromEntries(
+    Object.keys(values).map((name) => [name, checkpointer.getNextVersion(undefined)]),
+  );
   const checkpoint: Checkpoint = { ...emptyCheckpoint(), id, channel_values: values, channel_versions: versions };
   const config = configOf({ threadId, checkpointNs, checkpointId: parent, guard });
   const stored = await checkpointer.put(config, checkpoint, { source: "loop", step: 0, parents: {} }, versions);

@@ -1,0 +1,61 @@
+import { Client } from "pg";
+import { describe, expect, it } from "vitest";
+import { Checkpointer, openCheckpointer } from "perdure/checkpoint";
+
+describe("openCheckpointer", () => {
+  it("opens memory: with each of its spellings", async () => {
+    for (const url of ["memory:", "memory://", "MEMORY:"]) {
+      const checkpointer = await openCheckpointer(url);
+      expect(checkpointer).toBeInstanceOf(Checkpointer);
+      expect(checkpointer).toMatchObject({ description: "memory:", shared: false });
+      await checkpointer.close();
+    }
+  });
+
+  it.each([
+    ["", "an empty URL"],
+    ["threads", "without a scheme"],
+    ["./threads.db", "without a scheme"],
+    ["mysql://localhost/db", "mysql:"],
+    ["memory:threads", "memory: takes no path"],
+    ["sqlite:", "sqlite: without a path"],
+    ["pglite://", "pglite: without a path"],
+    ["pglite:a\0b", "pglite: without a path"],
+  ])("refuses %j, and lists the schemes there are", async (url, message) => {
+    const opening = openCheckpointer(url);
+    await expect(opening).rejects.toMatchObject({ code: "CHECKPOINTER_URL_INVALID" });
+    await expect(opening).rejects.toThrow(message);
+    for (const scheme of ["memory:", "pglite:", "sqlite:", "postgres://"])
+      await expect(opening).rejects.toThrow(scheme);
+  });
+
+  it("refuses a postgres URL that cannot be parsed, without repeating it", async () => {
+    const opening = openCheckpointer("postgres://me:s3cret@host:port/db");
+    await expect(opening).rejects.toMatchObject({ code: "CHECKPOINTER_URL_INVALID" });
+    await expect(opening).rejects.not.toThrow("s3cret");
+    await expect(opening).rejects.not.toHaveProperty("cause");
+  });
+
+  it("refuses what is neither a URL, a Pool nor a PGlite", async () => {
+    for (const target of [new Client(), {}, null, undefined, 5]) {
+      await expect(openCheckpointer(target as string)).rejects.toMatchObject({ code: "CHECKPOINTER_URL_INVALID" });
+    }
+  });
+
+  it.each([
+    [{ schema: 'a"b' }, 'schema is "a\\"b"'],
+    [{ schema: "" }, 'schema is ""'],
+    [{ schema: "é".repeat(32) }, "63 bytes"],
+    [{ poolSize: 0 }, "poolSize is 0"],
+    [{ connectTimeoutMs: 1.5 }, "connectTimeoutMs is 1.5"],
+    [{ statementTimeoutMs: -1 }, "statementTimeoutMs is -1"],
+    [{ setup: "no" }, 'setup is "no"'],
+    [{ ssl: "s3cret" }, "ssl is wrong"],
+    [{ poolsize: 5 }, "poolsize"],
+  ])("refuses the options %j, with the name and the value", async (options, message) => {
+    const opening = openCheckpointer("memory:", options as object);
+    await expect(opening).rejects.toMatchObject({ code: "OPTIONS_INVALID" });
+    await expect(opening).rejects.toThrow(message);
+    await expect(opening).rejects.not.toThrow("s3cret");
+  });
+});

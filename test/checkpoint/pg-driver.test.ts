@@ -1,0 +1,130 @@
+import { Client, Pool } from "pg";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { openCheckpointer } from "perdure/checkpoint";
+import { describeWithPostgres, freshDatabase } from "../support/fresh-database.ts";
+import type { FreshDatabase } from "../support/fresh-database.ts";
+import { everything, newThread, put, read } from "./conformance/store.ts";
+
+describeWithPostgres("connections to Postgres", () => {
+  let database: FreshDatabase;
+  let admin: Client;
+  beforeAll(async () => {
+    database = await freshDatabase();
+    admin = new Client({ connectionString: database.url });
+    await admin.connect();
+  });
+  afterAll(async () => {
+    await admin.end();
+    await database.drop();
+  });
+
+  /** Ends every other connection to the database, or those that wait for a lock. */
+  async function endConnections(waitingOnly: boolean): Promise<number> {
+    const { rows } = await admin.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND ($1 = false OR wait_event_type = 'Lock')`,
+      [waitingOnly],
+    );
+    return rows.length;
+  }
+
+  it("H12: an idle connection that drops does not end the process, and the next call gets another one", async () => {
+    // A pool without a listener of its own, as people write it: an `error` event would be an uncaught exception.
+    const pool = new Pool({ connectionString: database.url });
+    const checkpointer = await openCheckpointer(pool);
+    const threadId = newThread();
+    await put(checkpointer, { threadId, values: { n: 1 } });
+    expect(await endConnections(false)).toBeGreaterThan(0);
+    await vi.waitUntil(() => pool.totalCount === 0);
+    expect((await read(checkpointer, threadId))?.checkpoint.channel_values).toEqual({ n: 1 });
+    await checkpointer.close();
+    await pool.end();
+  });
+
+  describe("a commit that waits for another one to the same thread", () => {
+    async function whileRowIsHeld(threadId: string, work: () => Promise<void>): Promise<void> {
+      const holder = new Client({ connectionString: database.url });
+      await holder.connect();
+      await holder.query("BEGIN");
+      await holder.query("SELECT 1 FROM perdure_threads WHERE thread_id = $1 FOR UPDATE", [threadId]);
+      try {
+        await work();
+      } finally {
+        await holder.query("ROLLBACK");
+        await holder.end();
+      }
+    }
+
+    it("H12: fails when its connection drops, stores nothing, and the process goes on", async () => {
+      const checkpointer = await openCheckpointer(database.url);
+      const threadId = newThread();
+      const parent = await put(checkpointer, { threadId });
+      const before = await everything(checkpointer, threadId);
+      await whileRowIsHeld(threadId, async () => {
+        const waiting = put(checkpointer, { threadId, parent });
+        const failed = waiting.catch((error: unknown) => error);
+        await vi.waitUntil(async () => (await endConnections(true)) > 0);
+        expect(await failed).toMatchObject({ code: "CHECKPOINTER_UNREACHABLE" });
+      });
+      expect(await everything(checkpointer, threadId)).toEqual(before);
+      await put(checkpointer, { threadId, parent });
+      await checkpointer.close();
+    });
+
+    it("is ended by the server after statementTimeoutMs, stores nothing, and its connection is sound", async () => {
+      const checkpointer = await openCheckpointer(database.url, { statementTimeoutMs: 100, poolSize: 1 });
+      const threadId = newThread();
+      const parent = await put(checkpointer, { threadId });
+      await whileRowIsHeld(threadId, async () => {
+        await expect(put(checkpointer, { threadId, parent })).rejects.toThrow("statement timeout");
+        // With one connection in the pool, this is the one that was ended in the middle.
+        expect((await read(checkpointer, threadId))?.config.configurable?.["checkpoint_id"]).toBe(parent);
+      });
+      await put(checkpointer, { threadId, parent, guard: { onHead: true, epoch: 0 } });
+      await checkpointer.close();
+    });
+  });
+
+  it("are no more than poolSize, and one for locks", async () => {
+    const checkpointer = await openCheckpointer(`${database.url}?application_name=counted`, { poolSize: 2 });
+    const threads = Array.from({ length: 10 }, newThread);
+    await Promise.all(threads.map((threadId) => put(checkpointer, { threadId })));
+    const locks = await Promise.all(
+      threads.map((threadId) => checkpointer.lockThread(threadId, { mode: "exclusive", wait: true })),
+    );
+    const { rows } = await admin.query("SELECT pid FROM pg_stat_activity WHERE application_name = 'counted'");
+    expect(rows).toHaveLength(3);
+    for (const lock of locks) await lock?.release();
+    await checkpointer.close();
+  });
+
+  describe("of a pool that was handed in", () => {
+    it("stay open when the checkpointer closes, and its listener goes", async () => {
+      const pool = new Pool({ connectionString: database.url });
+      pool.on("error", () => {});
+      const checkpointer = await openCheckpointer(pool);
+      expect(pool.listenerCount("error")).toBe(2);
+      await put(checkpointer, { threadId: newThread() });
+      await checkpointer.close();
+      expect(pool.listenerCount("error")).toBe(1);
+      expect((await pool.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
+      await pool.end();
+    });
+
+    it("may be a single one: commits follow each other and locks have their own", async () => {
+      const pool = new Pool({ connectionString: database.url, max: 1 });
+      const checkpointer = await openCheckpointer(pool);
+      const threads = Array.from({ length: 5 }, newThread);
+      await Promise.all(
+        threads.map(async (threadId) => {
+          const lock = await checkpointer.lockThread(threadId, { mode: "exclusive", wait: true });
+          await put(checkpointer, { threadId });
+          await lock?.release();
+        }),
+      );
+      for (const threadId of threads) expect(await read(checkpointer, threadId)).toBeDefined();
+      await checkpointer.close();
+      await pool.end();
+    });
+  });
+});
