@@ -108,10 +108,25 @@ export async function storeReturn(caller: string, value: unknown): Promise<void>
   const checkpointer = checkpointerOf(config);
   const info = config.executionInfo;
   if (checkpointer === undefined || info?.threadId === undefined) return;
-  const graphNamespace = info.checkpointNs.split("|").slice(0, -1).join("|");
   await checkpointer.putWrites(
-    { configurable: { ...config.configurable, checkpoint_ns: graphNamespace, checkpoint_id: info.checkpointId } },
+    {
+      configurable: {
+        ...config.configurable,
+        checkpoint_ns: graphNamespace(config, info.checkpointId),
+        checkpoint_id: info.checkpointId,
+      },
+    },
     [["__return__", value]],
     info.taskId,
   );
+}
+
+/**
+ * The namespace of the graph that is at this checkpoint. A node, and each call inside of it, has a
+ * longer namespace of its own, in which LangGraph would not look for what was stored.
+ */
+function graphNamespace(config: LangGraphRunnableConfig, checkpointId: string): string {
+  const heads = (config.configurable?.["checkpoint_map"] ?? {}) as Readonly<Record<string, string>>;
+  const here = Object.keys(heads).filter((namespace) => heads[namespace] === checkpointId);
+  return here.toSorted((one, other) => one.length - other.length)[0] ?? "";
 }

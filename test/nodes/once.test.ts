@@ -67,8 +67,14 @@ describe("once", () => {
     expect(keys).toHaveLength(1);
   });
 
-  test("the result is stored before once returns", async () => {
-    const checkpointer = new MemorySaver();
+  test("the result is stored before once returns, where LangGraph looks for it", async () => {
+    class SlowSaver extends MemorySaver {
+      override async putWrites(...args: Parameters<MemorySaver["putWrites"]>): Promise<void> {
+        await new Promise(setImmediate);
+        return super.putWrites(...args);
+      }
+    }
+    const checkpointer = new SlowSaver();
     const stored: unknown[] = [];
     const { run } = oneNodeGraph(
       async (config) => {
