@@ -160,6 +160,17 @@ function describe(value: unknown): string {
   return `an object of class ${value.constructor?.name ?? "Object"}`;
 }
 
+/**
+ * The config for a task whose subgraph is to go on where it stood. LangGraph hands every task a
+ * `checkpoint_id` of undefined, and a subgraph takes the mere key as the wish to run its finished
+ * tasks, and the calls inside of them, again (as H16).
+ */
+export function goingOn(config: TaskConfig): TaskConfig {
+  if (config.configurable === undefined || config.configurable["checkpoint_id"] !== undefined) return config;
+  const { checkpoint_id: _, ...configurable } = config.configurable;
+  return { ...config, configurable };
+}
+
 /** Whether a config comes from inside a running graph. */
 export function isInsideGraph(config: RunnableConfig): boolean {
   return config.configurable !== undefined && "__pregel_read" in config.configurable;

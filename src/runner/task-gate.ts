@@ -3,7 +3,7 @@ import { GraphInterrupt, isGraphBubbleUp } from "@langchain/langgraph";
 import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 import { beginAttempt } from "../nodes/index.ts";
 import type { DriveSaver } from "./drive-saver.ts";
-import { PREGEL_KEY } from "./pregel.ts";
+import { PREGEL_KEY, goingOn } from "./pregel.ts";
 import type { PregelNodeLike, TaskConfig, TaskRunnable } from "./pregel.ts";
 
 /** Which tasks a drive may run. */
@@ -113,10 +113,11 @@ export class TaskGate {
   /**
    * The config as the node sees it. LangGraph aborts the siblings of a task that failed; here they go
    * on to their end, so the result of a superstep does not depend on which task failed first (I5). Its
-   * limit on parallel tasks stays at the root, since a subgraph loses tasks by it (H20).
+   * limit on parallel tasks stays at the root, since a subgraph loses tasks by it (H20). A subgraph
+   * does not run again what it has finished (I2).
    */
   #shield(config: TaskConfig, { stepTimeout }: GatedNode): TaskConfig {
-    const { maxConcurrency: _, ...rest } = config;
+    const { maxConcurrency: _, ...rest } = goingOn(config);
     return { ...rest, signal: this.#signalFor(config, stepTimeout !== undefined) };
   }
 
