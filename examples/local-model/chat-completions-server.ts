@@ -23,14 +23,17 @@ const chatTool = z.object({
   function: z.object({ name: z.string(), description: z.string().default(""), parameters: z.unknown() }),
 });
 
-const chatRequest = z.object({
-  model: z.string(),
-  messages: z.array(chatMessage).min(1),
-  tools: z.array(chatTool).default([]),
-  stream: z.boolean().default(false),
-});
+const chatRequest = z
+  .object({
+    model: z.string(),
+    messages: z.array(chatMessage).min(1),
+    tools: z.array(chatTool).default([]),
+    tool_choice: z.unknown().optional(),
+    stream: z.boolean().default(false),
+  })
+  .transform(({ tool_choice: choice, tools, ...rest }) => ({ ...rest, tools: choice === "none" ? [] : tools }));
 
-/** A request as the protocol has it; what is not used here is left out. */
+/** A request as the protocol has it; what is not used here is left out. `tools` are those that may be called. */
 export type ChatRequest = z.output<typeof chatRequest>;
 export type ChatMessage = ChatRequest["messages"][number];
 export type ChatTool = ChatRequest["tools"][number];

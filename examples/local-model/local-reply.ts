@@ -6,8 +6,8 @@ import type { ChatMessage, ChatReply, ChatRequest, ChatTool } from "./chat-compl
 import { textOf } from "./chat-completions-server.ts";
 import type { LocalModel } from "./smollm2.ts";
 
-const MAX_TOKENS = 120;
-const MAX_ANSWER_CHARACTERS = 240;
+const MAX_TOKENS = 150;
+const MAX_ANSWER_CHARACTERS = 120;
 const MAX_ARGUMENT_CHARACTERS = 40;
 
 /** Answers a chat request with the local model. The calls fit the schemas; whether they make sense is another matter. */

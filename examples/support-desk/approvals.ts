@@ -14,16 +14,27 @@ import type { Screen } from "./screen.ts";
 /** Decides about one refund. */
 export type Decide = (question: OpenQuestion) => Promise<ApprovalAnswer>;
 
-/** Hands each question to `decide`, one after the other; asked again, it gives the answer it has. */
-export function askOnce(decide: Decide): Decide {
+/** An answer that was given. */
+export interface GivenAnswer {
+  readonly threadId: string;
+  readonly answer: ApprovalAnswer;
+}
+
+/** Hands each question to `decide`, one after the other; asked again, it gives the answer it has. All answers are noted in `given`. */
+export function askOnce(decide: Decide, given: GivenAnswer[]): Decide {
   const answers = new Map<string, Promise<ApprovalAnswer>>();
   let last: Promise<unknown> = Promise.resolve();
   return (question) => {
-    const known = answers.get(question.interruptId);
+    const { threadId, interruptId } = question;
+    const known = answers.get(interruptId);
     if (known !== undefined) return known;
-    const answer = last.then(() => decide(question));
+    const answer = last.then(async () => {
+      const decided = await decide(question);
+      given.push({ threadId, answer: decided });
+      return decided;
+    });
     last = answer.catch(() => undefined);
-    answers.set(question.interruptId, answer);
+    answers.set(interruptId, answer);
     return answer;
   };
 }
@@ -34,7 +45,7 @@ export function decideByRules(rules: DecisionRules, momentMs: number, screen: Pi
     screen.line(questionText(question));
     await pause(momentMs);
     const answer = answerByRules(rules, question);
-    screen.line(`  ${answerText(answer)}`);
+    screen.line(`  → ${answerText(answer)}`);
     return answer;
   };
 }
@@ -51,23 +62,28 @@ function answerByRules({ decidedBy, exceptions }: DecisionRules, question: OpenQ
 export function decideAtTerminal(screen: Screen): Decide {
   const decidedBy = userInfo().username;
   return async (question) => {
-    for (;;) {
-      const choice = (
-        await screen.ask(`\n${questionText(question)}\n  approve, edit or reject? [a/e/r] `)
-      ).toLowerCase();
-      if (/^(a|approve|y|yes)$/.test(choice)) return { decisions: [{ type: "approve" }], decidedBy };
-      if (/^(r|reject|n|no)$/.test(choice)) {
-        const message = await screen.ask("  why? ");
-        return { decisions: [{ type: "reject", ...(message !== "" && { message }) }], decidedBy };
-      }
-      if (/^(e|edit)$/.test(choice)) {
-        const euros = Number((await screen.ask("  how much instead, in euros? ")).replace(/^€/, ""));
-        const decision = edited(question, Math.round(euros * 100));
-        if (refundArguments.safeParse(decision.editedAction.args).success) return { decisions: [decision], decidedBy };
-        screen.line("  That can't be refunded.");
-      }
-    }
+    const details = questionText(question);
+    const answer: ApprovalAnswer = { decisions: [await askPerson(screen, question, details)], decidedBy };
+    screen.line(`${details}\n  → ${answerText(answer)}`);
+    return answer;
   };
+}
+
+async function askPerson(screen: Screen, question: OpenQuestion, details: string): Promise<Decision> {
+  for (;;) {
+    const choice = (await screen.ask(details, "  approve, edit or reject? [a/e/r] ")).toLowerCase();
+    if (/^(a|approve|y|yes)$/.test(choice)) return { type: "approve" };
+    if (/^(r|reject|n|no)$/.test(choice)) {
+      const message = await screen.ask(details, "  why? ");
+      return { type: "reject", ...(message !== "" && { message }) };
+    }
+    if (/^(e|edit)$/.test(choice)) {
+      const euros = Number((await screen.ask(details, "  how much instead, in euros? ")).replace(/^€/, ""));
+      const decision = edited(question, Math.round(euros * 100));
+      if (refundArguments.safeParse(decision.editedAction.args).success) return decision;
+      screen.line("  That can't be refunded.");
+    }
+  }
 }
 
 /** The action, the amount, the customer and what the policy says, in a few lines. */
@@ -81,11 +97,14 @@ function questionText({ threadId, action, order, policy }: OpenQuestion): string
   ].join("\n");
 }
 
+const DECISION_WORDS = { approve: "approved", edit: "approved with a change", reject: "rejected" };
+
 /** What was decided, in a few words. */
 function answerText({ decisions: [decision], decidedBy = "somebody", comment }: ApprovalAnswer): string {
-  const amount =
-    decision?.type === "edit" ? ` to ${formatCents(Number(decision.editedAction.args["amountCents"]))}` : "";
-  return `${decision?.type}${amount} by ${decidedBy}${comment === undefined ? "" : `: ${comment}`}`;
+  if (decision === undefined) return "nothing was decided";
+  const { editedAction } = { editedAction: undefined, ...decision };
+  const change = editedAction === undefined ? "" : ` to ${formatCents(Number(editedAction.args["amountCents"]))}`;
+  return `${DECISION_WORDS[decision.type]}${change} by ${decidedBy}${comment === undefined ? "" : `: ${comment}`}`;
 }
 
 function edited({ action }: OpenQuestion, amountCents: number): Extract<Decision, { type: "edit" }> {

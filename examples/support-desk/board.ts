@@ -6,11 +6,13 @@ import type { ThreadEvent, ThreadSummary } from "./protocol.ts";
 export interface BoardRow {
   readonly threadId: string;
   readonly customer: string;
-  phase: "new" | "running" | "waiting" | "finished";
+  phase: "new" | "running" | "waiting" | "lost" | "finished";
   /** The nodes that run right now. */
   nodes: string[];
-  /** Pieces of text that the model has streamed so far. */
+  /** Pieces of text and of tool calls that the model has streamed so far. */
   tokens: number;
+  /** Whether a worker found it unfinished, and went on with it. */
+  resumed: boolean;
   startedAt: number;
   finishedAt: number;
   summary: ThreadSummary | undefined;
@@ -21,10 +23,11 @@ export type Board = ReadonlyMap<string, BoardRow>;
 
 /** A board on which nothing has happened yet. */
 export function createBoard(messages: readonly CustomerMessage[]): Board {
+  const untouched = { phase: "new", tokens: 0, resumed: false, startedAt: 0, finishedAt: 0 } as const;
   return new Map(
     messages.map(({ threadId, customer }) => [
       threadId,
-      { threadId, customer, phase: "new", nodes: [], tokens: 0, startedAt: 0, finishedAt: 0, summary: undefined },
+      { threadId, customer, ...untouched, nodes: [], summary: undefined },
     ]),
   );
 }
@@ -36,7 +39,10 @@ export function applyEvent(board: Board, event: ThreadEvent, now: number): void 
   if (row.startedAt === 0) row.startedAt = now;
   switch (event.type) {
     case "found":
-      Object.assign(row, { phase: "running", nodes: [] });
+      row.nodes = [];
+      if (event.status === "done") break;
+      row.phase = "running";
+      row.resumed ||= event.status !== "new";
       break;
     case "node":
       row.phase = "running";
@@ -49,6 +55,7 @@ export function applyEvent(board: Board, event: ThreadEvent, now: number): void 
       row.phase = "waiting";
       break;
     case "finished":
+      if (row.phase === "finished") break; // told again by the next worker
       Object.assign(row, { phase: "finished", nodes: [], finishedAt: now, summary: event.summary });
       break;
     case "refund":
@@ -56,18 +63,23 @@ export function applyEvent(board: Board, event: ThreadEvent, now: number): void 
   }
 }
 
+/** Notes that the worker is gone, and with it all that was at work or waited in it. */
+export function markLost(board: Board): void {
+  for (const row of board.values()) if (row.phase !== "finished") Object.assign(row, { phase: "lost", nodes: [] });
+}
+
 /**
- * Whether this is the moment to kill the worker: money has just moved, which is not yet recorded in the
- * thread, while another thread waits for its approval. Where no refund comes so far (a model may
- * never ask for one), the moment is when half of the threads are over and another one is at work.
+ * Whether this is the moment to kill the worker: money has just moved, its thread does not know of it yet,
+ * and others are at work or wait for their approvals. Where no refund comes (a model may never
+ * ask for one), the moment is when half of the threads are over and another one is at work.
  */
 export function isKillMoment(board: Board, event: ThreadEvent): boolean {
   const rows = [...board.values()];
-  if (event.type === "refund") {
-    return event.outcome === "paid" && rows.some((row) => row.phase === "waiting" && row.threadId !== event.threadId);
+  if (event.type === "refund" && event.outcome === "paid") {
+    return rows.some((row) => row.threadId !== event.threadId && (row.phase === "running" || row.phase === "waiting"));
   }
   const over = rows.filter((row) => row.phase === "finished").length;
-  return event.type === "node" && event.phase === "start" && over * 2 >= rows.length;
+  return over * 2 >= rows.length && rows.some((row) => row.nodes.length > 0);
 }
 
 function without(nodes: readonly string[], node: string): string[] {

@@ -1,9 +1,10 @@
 /** The check at the end: what people approved against what the money did. */
 import type { DecisionRecord } from "perdure/nodes";
+import type { GivenAnswer } from "./approvals.ts";
 import type { Ledger } from "./order-database.ts";
 import { OPENING_BALANCE_CENTS } from "./order-database.ts";
 import { formatCents } from "./money.ts";
-import { REFUND_TOOL } from "./desk-tools.ts";
+import { REFUND_TOOL, refundArguments } from "./desk-tools.ts";
 
 /** What the check found. It held if there are no problems. */
 export interface RefundCheck {
@@ -48,11 +49,27 @@ export function checkRefunds(
   return { refunds: ledger.refunds.length, duplicateRefunds, repeats, problems };
 }
 
-/** The refund a person let through, as they let it through. */
+/** What people said that did not reach their threads: every answer must be among its thread's decisions. */
+export function lostAnswers(
+  given: readonly GivenAnswer[],
+  decisionsByThread: ReadonlyMap<string, readonly DecisionRecord[]>,
+): string[] {
+  const said = countBy(given.map(({ threadId, answer }) => `${answer.decisions[0]?.type} (${threadId})`));
+  const kept = countBy(
+    [...decisionsByThread].flatMap(([threadId, decisions]) => decisions.map(({ type }) => `${type} (${threadId})`)),
+  );
+  return [...said].flatMap(([name, count]) => {
+    const reached = kept.get(name) ?? 0;
+    return reached < count ? [`${name} was said ${times(count)} and reached the thread ${times(reached)}.`] : [];
+  });
+}
+
+/** The refund a person let through, as they let it through. Arguments that don't fit pay nothing, approved or not. */
 function approvedRefund(threadId: string, { type, action, editedAction }: DecisionRecord): string[] {
   const { name, args } = type === "edit" && editedAction !== undefined ? editedAction : action;
-  if (name !== REFUND_TOOL || (type !== "approve" && type !== "edit")) return [];
-  return [nameOf({ threadId, orderId: String(args["orderId"]), amountCents: Number(args["amountCents"]) })];
+  const refund = refundArguments.safeParse(args);
+  if (name !== REFUND_TOOL || (type !== "approve" && type !== "edit") || !refund.success) return [];
+  return [nameOf({ threadId, ...refund.data })];
 }
 
 function nameOf({

@@ -1,4 +1,5 @@
 /** The story of a run in lines: what a person wants to have seen, and, where there is no live board, each node too. */
+import type { BoardRow } from "./board.ts";
 import type { ThreadEvent } from "./protocol.ts";
 import { formatCents } from "./money.ts";
 
@@ -8,8 +9,12 @@ const REFUND_WORDS = {
   refused: "refused by the policy",
 };
 
-/** The line for an event; undefined where there is nothing to say. */
-export function progressLine(event: ThreadEvent, options: { everyNode: boolean }): string | undefined {
+/** The line for an event on a thread that stands like `row`; undefined where there is nothing to say. */
+export function progressLine(
+  event: ThreadEvent,
+  row: BoardRow | undefined,
+  options: { everyNode: boolean },
+): string | undefined {
   const { threadId } = event;
   switch (event.type) {
     case "found":
@@ -21,6 +26,7 @@ export function progressLine(event: ThreadEvent, options: { everyNode: boolean }
     case "refund":
       return `  ${threadId}  ${formatCents(event.amountCents)} for order ${event.orderId} ${REFUND_WORDS[event.outcome]}`;
     case "finished":
+      if (row?.phase === "finished") return undefined; // told again by the next worker
       return `✓ ${threadId}  ${event.summary.status}: ${event.summary.outcome}`;
     case "question":
     case "token":

@@ -29,6 +29,8 @@ export interface WorkerSetup {
   readonly database: DatabasePlace;
   /** The day the messages came in. */
   readonly today: string;
+  /** What the terminal can show of the graph's drawing. */
+  readonly drawing: { readonly color: boolean; readonly width: number };
 }
 
 /** A refund that waits for a person, with what helps to decide. */

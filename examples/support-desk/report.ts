@@ -18,20 +18,34 @@ export interface DeskResult {
   readonly model: ModelName;
 }
 
-const COLUMNS = ["thread", "customer", "steps", "tools", "tokens", "time", "approvals", "outcome"];
-const OUTCOME_WIDTH = 72;
+/** The numbers of a run. */
+export function deskResult(run: { board: Board; check: RefundCheck; killed: number; model: ModelName }): DeskResult {
+  const { board, check, killed, model } = run;
+  const rows = [...board.values()];
+  return {
+    threads: rows.length,
+    done: rows.filter(({ summary }) => summary?.status === "done").length,
+    approvals: rows.reduce((sum, { summary }) => sum + (summary?.decisions.length ?? 0), 0),
+    killed,
+    resumed: rows.filter((row) => row.resumed).length,
+    refunds: check.refunds,
+    duplicateRefunds: check.duplicateRefunds,
+    model,
+  };
+}
 
-/** One line per thread. */
-export function threadTable(board: Board): string {
+const COLUMNS = ["thread", "customer", "steps", "tools", "tokens", "time", "approvals", "outcome"];
+
+/** One line per thread, at most `width` characters long; the outcome is cut to fit. */
+export function threadTable(board: Board, width: number): string {
   const rows = [COLUMNS, ...[...board.values()].map(cells)];
   const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const lines = rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
-  return [lines[0], widths.map((width) => "─".repeat(width)).join("  "), ...lines.slice(1)].join("\n");
+  const rule = widths.map((columns) => "─".repeat(columns));
+  const lines = [COLUMNS, rule, ...rows.slice(1)].map((row) => {
+    const cellsOfRow = row.map((cell, column) => cell.padEnd(widths[column] ?? 0));
+    return cut(cellsOfRow.join("  ").trimEnd(), width);
+  });
+  return lines.join("\n");
 }
 
 /** What the check found, in words. */
@@ -49,7 +63,6 @@ function cells({ threadId, customer, startedAt, finishedAt, summary }: BoardRow)
   if (summary === undefined) return [threadId, customer, "", "", "", "", "", "not finished"];
   const { status, steps, toolCalls, tokens, decisions, outcome } = summary;
   const words = outcome.replaceAll(/\s+/g, " ");
-  const shown = words.length > OUTCOME_WIDTH ? `${words.slice(0, OUTCOME_WIDTH - 1)}…` : words;
   return [
     threadId,
     customer,
@@ -58,8 +71,12 @@ function cells({ threadId, customer, startedAt, finishedAt, summary }: BoardRow)
     String(tokens),
     `${((finishedAt - startedAt) / 1000).toFixed(1)} s`,
     decisions.map(({ type }) => type).join(", ") || "–",
-    status === "done" ? shown : `${status}: ${shown}`,
+    status === "done" ? words : `${status}: ${words}`,
   ];
+}
+
+function cut(text: string, width: number): string {
+  return text.length > width ? `${text.slice(0, width - 1)}…` : text;
 }
 
 function count(number: number, one: string, many: string): string {

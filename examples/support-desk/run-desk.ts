@@ -1,144 +1,83 @@
-/**
- * The story: a worker begins, it is killed when money is on its way, another one goes on, and in the end
- * the order database says whether each approved refund happened exactly once.
- */
+/** One run of the desk: what it needs is opened, the work is done, and the order database is asked what became of it. */
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { askOnce, decideAtTerminal, decideByRules } from "./approvals.ts";
-import type { Decide } from "./approvals.ts";
+import type { GivenAnswer } from "./approvals.ts";
 import { readBatch, readDecisionRules } from "./batch.ts";
-import { applyEvent, createBoard, isKillMoment } from "./board.ts";
+import { createBoard } from "./board.ts";
 import type { Board } from "./board.ts";
-import { checkRefunds } from "./check-refunds.ts";
+import { checkRefunds, lostAnswers } from "./check-refunds.ts";
 import type { RefundCheck } from "./check-refunds.ts";
 import type { DeskOptions } from "./desk-options.ts";
 import { startModelServer } from "./model-server.ts";
+import type { ModelServer } from "./model-server.ts";
 import { openOrderDatabase } from "./order-database.ts";
-import { progressLine } from "./progress.ts";
-import type { Command, ThreadEvent } from "./protocol.ts";
-import { checkText, threadTable } from "./report.ts";
-import type { DeskResult } from "./report.ts";
+import type { OrderDatabase } from "./order-database.ts";
+import { checkText, deskResult, threadTable } from "./report.ts";
 import { openScreen } from "./screen.ts";
-import type { Screen } from "./screen.ts";
+import { workThroughACrash } from "./shift.ts";
 import { openSql } from "./sql.ts";
 import type { DatabasePlace } from "./sql.ts";
-import { startWorker } from "./worker-process.ts";
-import type { WorkerProcess } from "./worker-process.ts";
 
 /** How many customers the local model gets: it thinks about one thing at a time. */
 const LOCAL_CUSTOMERS = 5;
 /** How long `--yes` takes over a decision. */
 const DECISION_MS = 200;
+/** Columns of what is shown where stdout is no terminal. */
+const PLAIN_WIDTH = 140;
 
 const DATA = fileURLToPath(new URL("../../.data/", import.meta.url));
 
-/** What two workers have in common: the work, and the person who watches and decides. */
-interface Shift {
-  readonly work: Command;
-  readonly board: Board;
-  readonly screen: Screen;
-  readonly decide: Decide;
-}
-
 /** @returns whether every thread is done and every approved refund was made exactly once */
 export async function runDesk(options: DeskOptions): Promise<boolean> {
-  const print = options.json ? console.error : console.log;
-  const { receivedOn, messages: all } = readBatch();
-  const messages = options.model === "local" ? all.slice(0, LOCAL_CUSTOMERS) : all;
   const model = await startModelServer(options.model);
-  const place = await openPlace(options);
-  print(`${messages.length} customers wrote. The model is ${model.description}.\n`);
-
-  const board = createBoard(messages);
-  const screen = openScreen(board, { live: process.stdout.isTTY && !options.json });
-  const decide = askOnce(
-    options.yes ? decideByRules(readDecisionRules(), DECISION_MS, screen) : decideAtTerminal(screen),
-  );
-  const setup = { model: options.model, modelUrl: model.url, database: place.database, today: receivedOn };
-  const shift: Shift = { work: { type: "work", setup, messages }, board, screen, decide };
-  const log = (line: string) => screen.line(line);
-  let resumed = 0;
-  let killed = 0;
-  const countResumed = (event: ThreadEvent) => {
-    if (event.type === "found" && event.status !== "new" && event.status !== "done") resumed++;
-  };
-
   try {
-    const first = startWorker(log);
-    screen.line(`Process ${first.pid} begins.`);
-    const survived = await run(first, shift, (event) => {
-      countResumed(event);
-      return isKillMoment(board, event);
-    });
-    if (!survived) {
-      killed++;
-      const second = startWorker(log);
-      screen.line(`\n✗ Process ${first.pid} was killed (SIGKILL) at work. Process ${second.pid} goes on:`);
-      await run(second, shift, (event) => {
-        countResumed(event);
-        return false;
-      });
-    }
+    const place = await openPlace(options);
+    const held = await runWith(options, place.database, model);
+    if (held) await place.discard();
+    return held;
   } finally {
-    screen.close();
     await model.close();
   }
-
-  const rows = [...board.values()];
-  const check = await compareWithOrders(board, place.database);
-  const result: DeskResult = {
-    threads: rows.length,
-    done: rows.filter(({ summary }) => summary?.status === "done").length,
-    approvals: rows.reduce((sum, { summary }) => sum + (summary?.decisions.length ?? 0), 0),
-    killed,
-    resumed,
-    refunds: check.refunds,
-    duplicateRefunds: check.duplicateRefunds,
-    model: options.model,
-  };
-  print(`\n${threadTable(board)}\n\n${checkText(check)}`);
-  const held = check.problems.length === 0 && result.done === result.threads;
-  if (held) await place.discard();
-  if (options.json) console.log(JSON.stringify(result));
-  return held;
 }
 
-/**
- * Lets a worker work until all threads are finished, or until `killNow` says so.
- * @returns whether it lived to the end
- */
-async function run(worker: WorkerProcess, shift: Shift, killNow: (event: ThreadEvent) => boolean): Promise<boolean> {
-  const { work, board, screen, decide } = shift;
-  let nobodyDecided: unknown;
-  worker.send(work);
-  for await (const event of worker.events()) {
-    if (event.type === "graph") {
-      if (![...board.values()].some(({ startedAt }) => startedAt > 0)) screen.line(`\n${event.drawing}\n`);
-      continue;
-    }
-    applyEvent(board, event, Date.now());
-    const line = progressLine(event, { everyNode: screen.plain });
-    if (line !== undefined) screen.line(line);
-    if (event.type === "question") {
-      const { question } = event;
-      const { threadId, interruptId } = question;
-      decide(question).then(
-        (answer) => worker.send({ type: "answer", threadId, interruptId, answer }),
-        (error: unknown) => {
-          nobodyDecided = error;
-          return worker.kill();
-        },
-      );
-    }
-    if (killNow(event)) {
-      await worker.kill();
-      return false;
-    }
+async function runWith(options: DeskOptions, database: DatabasePlace, model: ModelServer): Promise<boolean> {
+  const print = options.json ? console.error : console.log;
+  const batch = readBatch();
+  const messages = options.model === "local" ? batch.messages.slice(0, LOCAL_CUSTOMERS) : batch.messages;
+  print(`${messages.length} customers wrote. The model is ${model.description}.\n`);
+
+  const live = process.stdout.isTTY && !options.json;
+  const width = live ? process.stdout.columns : PLAIN_WIDTH;
+  const board = createBoard(messages);
+  const screen = openScreen(board, { live });
+  const given: GivenAnswer[] = [];
+  const decide = options.yes ? decideByRules(readDecisionRules(), DECISION_MS, screen) : decideAtTerminal(screen);
+  const setup = {
+    model: options.model,
+    modelUrl: model.url,
+    database,
+    today: batch.receivedOn,
+    drawing: { color: live, width },
+  };
+  let killed: number;
+  try {
+    killed = await workThroughACrash({
+      work: { type: "work", setup, messages },
+      board,
+      screen,
+      decide: askOnce(decide, given),
+    });
+  } finally {
+    screen.close();
   }
-  if (nobodyDecided !== undefined) throw nobodyDecided;
-  await worker.ended();
-  return true;
+
+  const check = await compareWithOrders(board, given, database);
+  const result = deskResult({ board, check, killed, model: options.model });
+  print(`\n${threadTable(board, width)}\n\n${checkText(check)}`);
+  if (options.json) console.log(JSON.stringify(result));
+  return check.problems.length === 0 && result.done === result.threads;
 }
 
 /** Where the data goes: a folder of its own for this run, unless it was told. `discard` removes what nobody asked to keep. */
@@ -159,14 +98,17 @@ async function openPlace(options: DeskOptions): Promise<{ database: DatabasePlac
 }
 
 /** The workers are gone, so this process may open their database. */
-function compareWithOrders(board: Board, place: DatabasePlace): Promise<RefundCheck> {
+function compareWithOrders(board: Board, given: readonly GivenAnswer[], place: DatabasePlace): Promise<RefundCheck> {
   const decisions = new Map([...board.values()].map(({ threadId, summary }) => [threadId, summary?.decisions ?? []]));
-  return onOrders(place, async (orders) => checkRefunds(decisions, await orders.ledger()));
+  return onOrders(place, async (orders) => {
+    const check = checkRefunds(decisions, await orders.ledger());
+    return { ...check, problems: [...check.problems, ...lostAnswers(given, decisions)] };
+  });
 }
 
 async function onOrders<Result>(
   place: DatabasePlace,
-  work: (orders: ReturnType<typeof openOrderDatabase>) => Promise<Result>,
+  work: (orders: OrderDatabase) => Promise<Result>,
 ): Promise<Result> {
   const database = await openSql(place);
   try {

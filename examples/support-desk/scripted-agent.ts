@@ -89,12 +89,16 @@ function sentence(orderId: string, past: readonly PastCall[]): string {
   const cents = field(refund, "refundedCents");
   if (typeof cents === "number")
     return `Good news: ${formatCents(cents)} for order ${orderId} are on their way back to you.`;
-  if (refund !== undefined) return `I'm sorry, order ${orderId} was not refunded. ${String(refund.result)}`;
+  if (refund !== undefined) {
+    const why = String(refund.result).replace("A person rejected this call.", "A colleague decided:");
+    return `I'm sorry, order ${orderId} was not refunded. ${why}`;
+  }
   const check = last("check_refund");
   if (field(check, "allowed") === false)
     return `I'm sorry, order ${orderId} can't be refunded. ${String(field(check, "reason"))}`;
-  const order = last("lookup_order");
-  if (typeof order?.result !== "object") return `I can't find order ${orderId}. Could you check the number, please?`;
+  // The last look may have met the cap of the graph; an earlier one still says how the order is.
+  const order = past.findLast((call) => call.name === "lookup_order" && typeof call.result === "object");
+  if (order === undefined) return `I can't find order ${orderId}. Could you check the number, please?`;
   return `Your order ${orderId} (${String(field(order, "item"))}) is ${String(field(order, "status"))}.`;
 }
 
@@ -110,9 +114,14 @@ function readConversation(messages: readonly ChatMessage[]): { customerText: str
     .map((call) => ({
       name: call.function.name,
       args: parseRecord(call.function.arguments) ?? {},
-      result: parseRecord(results.get(call.id) ?? "") ?? results.get(call.id) ?? "",
+      result: resultOf(results.get(call.id) ?? ""),
     }));
   return { customerText: messages[start] === undefined ? "" : textOf(messages[start]), past };
+}
+
+/** A record stands alone in the last line; before it may be a note that a person changed the call. */
+function resultOf(text: string): PastCall["result"] {
+  return parseRecord(text.slice(text.lastIndexOf("\n") + 1)) ?? text;
 }
 
 function field(call: PastCall | undefined, name: string): unknown {

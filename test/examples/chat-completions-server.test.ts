@@ -62,6 +62,13 @@ describe("serveChatCompletions, as @langchain/openai sees it", () => {
     ]);
   });
 
+  it("keeps the tools from a reply that may call none", async () => {
+    const seen: ChatRequest[] = [];
+    const chat = await model((request) => (seen.push(request), TEXT));
+    await chat.bindTools([add], { tool_choice: "none" }).invoke("Add.");
+    expect(seen[0]?.tools).toEqual([]);
+  });
+
   it("answers a reply that throws with 500, and goes on serving", async () => {
     let broken = true;
     const chat = await model(() => {

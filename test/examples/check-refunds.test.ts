@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { DecisionRecord } from "perdure/nodes";
-import { checkRefunds } from "../../examples/support-desk/check-refunds.ts";
+import { checkRefunds, lostAnswers } from "../../examples/support-desk/check-refunds.ts";
 import { OPENING_BALANCE_CENTS } from "../../examples/support-desk/order-database.ts";
 import type { Ledger } from "../../examples/support-desk/order-database.ts";
 
@@ -53,9 +53,24 @@ describe("checkRefunds", () => {
     expect(checkRefunds(approved, ledger({ ...paid("A-1001", 6000), outcome: "refused" })).problems).toEqual([]);
   });
 
+  it("expects nothing of an approval whose arguments pay nothing", () => {
+    expect(checkRefunds(decided(decision("approve", "A-1001", 0)), ledger()).problems).toEqual([]);
+    expect(checkRefunds(decided(decision("approve", "your kettle", 500)), ledger()).problems).toEqual([]);
+  });
+
   it("finds money that left the account without a refund", () => {
     const { problems } = checkRefunds(decided(), { ...ledger(), balanceCents: OPENING_BALANCE_CENTS - 1 });
     expect(problems).toEqual(["€0.01 left the account, the refunds say €0.00."]);
+  });
+});
+
+describe("lostAnswers", () => {
+  it("finds an answer that is not among the decisions of its thread", () => {
+    const given = [{ threadId: "case-1", answer: { decisions: [{ type: "approve" as const }] } }];
+    expect(lostAnswers(given, decided(decision("approve", "A-1001", 6000)))).toEqual([]);
+    expect(lostAnswers(given, decided(decision("reject", "A-1001", 6000)))).toEqual([
+      "approve (case-1) was said once and reached the thread 0 times.",
+    ]);
   });
 });
 
@@ -69,8 +84,8 @@ function decision(
   amountCents: number,
   editedCents?: number,
 ): DecisionRecord {
-  const action = { name: "refund_order", args: { orderId, amountCents } };
-  const editedAction = { ...action, args: { orderId, amountCents: editedCents } };
+  const action = { name: "refund_order", args: { orderId, amountCents, condition: "damaged" } };
+  const editedAction = { ...action, args: { ...action.args, amountCents: editedCents } };
   const who = { decidedBy: "test", comment: null, assignee: null, at: "2026-03-16T00:00:00Z" };
   return { action, type, ...(editedCents !== undefined && { editedAction }), ...who };
 }

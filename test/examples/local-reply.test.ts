@@ -62,7 +62,7 @@ describe("the local model's reply", () => {
             },
           },
         },
-        { type: "object", properties: { answer: { type: "string", maxLength: 240 } } },
+        { type: "object", properties: { answer: { type: "string", maxLength: 120 } } },
       ],
     });
     expect(readReply('{"tool": "refund_order", "arguments": {"orderId": "A-1"}}')).toEqual({

@@ -60,9 +60,10 @@ describe("scriptedReply", () => {
   it("goes round in circles for an impatient customer for as long as it has tools", () => {
     const talk = [customer("Keep checking A-1011!"), ...called("lookup_order", { orderId: "A-1011" }, FOUND)];
     expect(calls(talk)).toEqual([["lookup_order", { orderId: "A-1011" }]]);
+    talk.push(...called("lookup_order", { orderId: "A-1011" }, "The limit is reached."));
     expect(scriptedReply({ ...request(talk), tools: [] })).toMatchObject({
       toolCalls: [],
-      content: expect.stringContaining("A-1011"),
+      content: "Your order A-1011 (Kettle) is delivered.",
     });
   });
 });
