@@ -20,7 +20,7 @@ const BAR = 1.25;
  * our checkpointer is measured beside them and tells the runner's part from the checkpointer's.
  */
 export const runnerBenchmark: Benchmark = {
-  async measure({ rounds = 7, scale, print }) {
+  async measure({ rounds = 5, scale, print }) {
     const size = (full: number): number => Math.max(2, Math.round(full * scale));
     const cases = { loop: loop(size(1_000)), fanout: fanOut(size(1_000)), messages: messages(size(500)) };
     const found: Record<string, number> = {};
