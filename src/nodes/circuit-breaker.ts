@@ -24,37 +24,46 @@ export type Breaker = <T>(work: () => Promise<T>, signal: AbortSignal | undefine
  * cancelled are no failures; a probe that is cancelled has shown nothing and leaves the circuit open.
  */
 export function createBreaker({ failures, openMs }: z.output<typeof BreakerSchema>): Breaker {
-  const cancelled = new WeakSet<object>();
   const policy = circuitBreaker(
     handleWhen((error) => {
-      if (isGraphBubbleUp(error)) return false;
-      return !cancelled.has(error) || policy.state === CircuitState.HalfOpen;
+      if (error instanceof Cancelled) return policy.state === CircuitState.HalfOpen;
+      return !isGraphBubbleUp(error);
     }),
     { halfOpenAfter: openMs, breaker: new ConsecutiveBreaker(failures) },
   );
+  let lastFailure: unknown;
   return async (work, signal, what) => {
     let entered = false;
     try {
       return await policy.execute(async () => {
-        signal?.throwIfAborted();
         entered = true;
         try {
           return await work();
         } catch (error) {
-          if (signal?.aborted === true && typeof error === "object" && error !== null) cancelled.add(error);
+          if (isGraphBubbleUp(error)) throw error;
+          if (signal?.aborted === true) throw new Cancelled(error);
+          lastFailure = error;
           throw error;
         }
       });
     } catch (error) {
+      if (error instanceof Cancelled) throw error.reason;
       if (entered || !isBrokenCircuitError(error)) throw error;
       throw new PerdureError(
         "CIRCUIT_OPEN",
         `${what} failed ${failures} times in a row and is not tried for ${openMs} ms.`,
-        {
-          hint: "Wait, or see why it fails; one run is let through after that time.",
-          cause: policy.lastFailure !== undefined && "error" in policy.lastFailure ? policy.lastFailure.error : error,
-        },
+        { hint: "Wait, or see why it fails; one run is let through after that time.", cause: lastFailure },
       );
     }
   };
+}
+
+/** What came of work whose run was cancelled. */
+class Cancelled extends Error {
+  readonly reason: unknown;
+
+  constructor(reason: unknown) {
+    super("cancelled");
+    this.reason = reason;
+  }
 }

@@ -3,8 +3,8 @@ import { TimeoutStrategy, timeout } from "cockatiel";
 import { PerdureError } from "../errors/index.ts";
 
 /**
- * Runs work with a signal that aborts after `ms`. Does not wait for work that ignores its signal: what
- * that returns later is dropped.
+ * Runs work with a signal that aborts after `ms`, or when the given one does. Only time makes it give up: what work
+ * that ignores its signal returns after its time is dropped.
  * @throws PerdureError `NODE_TIMEOUT`
  */
 export async function withTimeLimit<T>(
@@ -16,12 +16,11 @@ export async function withTimeLimit<T>(
   const policy = timeout(ms, { strategy: TimeoutStrategy.Aggressive, abortOnReturn: false });
   let over = false;
   policy.onTimeout(() => {
-    over = signal?.aborted !== true;
+    over = true;
   });
   try {
-    return await policy.execute((context) => work(context.signal), signal);
+    return await policy.execute(({ signal: own }) => work(signal === undefined ? own : AbortSignal.any([signal, own])));
   } catch (error) {
-    if (signal?.aborted === true && !isGraphBubbleUp(error)) throw signal.reason;
     if (!over || isGraphBubbleUp(error)) throw error;
     throw new PerdureError("NODE_TIMEOUT", `${what} took longer than ${ms} ms.`, {
       hint: "Give it more time with timeoutMs, or have it do less.",

@@ -20,7 +20,7 @@ import { TokenMeter } from "./token-meter.ts";
 import { currentTurn } from "./turn.ts";
 
 /** The rules a node runs under. What is left out, or false, does not apply. */
-export interface Policies<Node extends string = never> {
+export interface Policies<State = unknown, Instead = unknown, Node extends string = string> {
   /** Try again after a failure; `true` for the defaults. @default false */
   readonly retry?: RetryOptions | boolean;
   /** How long one attempt may take. @default no limit */
@@ -32,13 +32,18 @@ export interface Policies<Node extends string = never> {
   /** How many attempts may start within a time in this process; others wait their turn. @default no limit */
   readonly rateLimit?: RateLimitOptions | false;
   /** What a run may spend in this node and the others under a budget. @default no limit */
-  readonly budget?: (Budget & BudgetPlace<Node>) | false;
+  readonly budget?: (Budget & BudgetPlace<State, Instead, Node>) | false;
 }
 
 /** Where a budget is counted, and what happens when it is used up. */
-export interface BudgetPlace<Node extends string> {
-  /** The node to go to instead when a limit is used up. @default the node fails with `BUDGET_EXCEEDED` */
-  readonly onExceeded?: Node;
+export interface BudgetPlace<State = unknown, Instead = unknown, Node extends string = string> {
+  /**
+   * What the node gives instead when a limit is used up: what a function makes of it, which then goes along the node's
+   * edges as if the node had said so; or the name of a node to go to, for a node that has no edges out of it
+   * (LangGraph would follow both).
+   * @default the node fails with `BUDGET_EXCEEDED`
+   */
+  readonly onExceeded?: Node | ((excess: BudgetExcess, state: State) => Instead | Promise<Instead>);
   /** The channel it is counted in ({@link budgetChannel}). @default "budget" */
   readonly budgetKey?: string;
 }
@@ -48,9 +53,10 @@ export type NodeLike<State, Update> =
   | ((state: State, config: LangGraphRunnableConfig) => Update | Promise<Update>)
   | { invoke(state: State, config: LangGraphRunnableConfig): Promise<Update> };
 
-/** What a node under policies gives: its own update, or the way to `onExceeded`. */
-export type PoliciesResult<Update, Node extends string> =
+/** What a node under policies gives: its own update, or what `onExceeded` says. */
+export type PoliciesResult<Update, Instead, Node extends string> =
   | Update
+  | Instead
   | ([Node] extends [never] ? never : Command<unknown, never, Node>);
 
 /** `false` is no rule; `true`, where there are defaults, is the defaults. */
@@ -58,6 +64,10 @@ const rule = <S extends z.ZodType>(schema: S) =>
   z.preprocess((value) => (value === false ? undefined : value), schema.optional());
 const ruleWithDefaults = <S extends z.ZodType>(schema: S) =>
   z.preprocess((value) => (value === true ? {} : value === false ? undefined : value), schema.optional());
+const OnExceeded = z.union([
+  z.string().min(1),
+  z.custom<(excess: BudgetExcess, state: unknown) => unknown>((value) => typeof value === "function"),
+]);
 const PoliciesSchema = z.object({
   retry: ruleWithDefaults(RetrySchema),
   timeoutMs: rule(z.number().min(1)),
@@ -65,9 +75,7 @@ const PoliciesSchema = z.object({
   concurrency: rule(z.int().min(1)),
   rateLimit: rule(RateLimitSchema),
   budget: rule(
-    BudgetSchema.and(
-      z.object({ onExceeded: z.string().min(1).optional(), budgetKey: z.string().min(1).default("budget") }),
-    ),
+    BudgetSchema.and(z.object({ onExceeded: OnExceeded.optional(), budgetKey: z.string().min(1).default("budget") })),
   ),
 });
 
@@ -88,28 +96,30 @@ const PoliciesSchema = z.object({
  * @example
  * graph.addNode("model", withPolicies(modelNode({ model }), { retry: true, timeoutMs: 30_000, budget: { tokens: 50_000 } }));
  */
-export function withPolicies<State, Update, const Node extends string = never>(
+export function withPolicies<State, Update, Instead = never, const Node extends string = never>(
   node: NodeLike<State, Update>,
-  policies: Policies<Node>,
-): (state: State, config: LangGraphRunnableConfig) => Promise<PoliciesResult<Update, Node>> {
+  policies: Policies<State, Instead, Node>,
+): (state: State, config: LangGraphRunnableConfig) => Promise<PoliciesResult<Update, Instead, Node>> {
   const rules = parseOptions("withPolicies", PoliciesSchema, policies);
-  const runOnce = attemptRunner(
+  const runNode = attemptRunner(
     typeof node === "function" ? node : (state, config) => node.invoke(state, config),
     rules,
   );
+  if (rules.budget === undefined) return runNode;
+  const { budgetKey, onExceeded, ...limits } = rules.budget;
+  const budget = limits as Budget;
 
   return async (state, config) => {
-    if (rules.budget === undefined) return runOnce(state, config);
-    const { budgetKey, onExceeded, ...budget } = rules.budget as Budget & { budgetKey: string; onExceeded?: Node };
     const turn = await currentTurn(config);
     const excess = budgetExceeded(spentIn(turn, kept(state, config, budgetKey)), budget);
     if (excess !== undefined) {
       if (onExceeded === undefined) throw exceeded(excess);
-      return new Command({ goto: onExceeded }) as PoliciesResult<Update, Node>;
+      if (typeof onExceeded === "function") return (await onExceeded(excess, state)) as Instead;
+      return new Command({ goto: onExceeded }) as PoliciesResult<Update, Instead, Node>;
     }
     const meter = new TokenMeter();
     const startedAt = Date.now();
-    const update = await runOnce(state, { ...config, callbacks: meter.addTo(config.callbacks) });
+    const update = await runNode(state, { ...config, callbacks: meter.addTo(config.callbacks) });
     return charged(update, budgetKey, {
       turn,
       iterations: 1,
@@ -145,10 +155,31 @@ function attemptRunner<State, Update>(
       return update;
     };
     const started = paced === undefined ? timed : () => paced(signal).then(timed);
-    const inTurn = slots === undefined ? started : () => abortable(slots.execute(started, signal), signal);
-    const guarded = broken === undefined ? inTurn : () => abortable(broken(inTurn, signal, what), signal);
+    const inTurn = slots === undefined ? started : () => startable(signal, started, (work) => slots.execute(work));
+    const guarded =
+      broken === undefined ? inTurn : () => startable(signal, inTurn, (work) => broken(work, signal, what));
     return retry === undefined ? guarded() : withRetry(retry, signal, guarded);
   };
+}
+
+/**
+ * Hands work to something that may make it wait. The signal ends the wait, but not the work: a node that goes
+ * on to its end in spite of its signal has its result stored by LangGraph, and must not be run again for it.
+ * Cockatiel itself is told of no signal: its bulkhead then forgets who is next.
+ */
+async function startable<T>(
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+  run: (work: () => Promise<T>) => Promise<T>,
+): Promise<T> {
+  const started = Promise.withResolvers<void>();
+  const result = run(() => {
+    signal?.throwIfAborted();
+    started.resolve();
+    return work();
+  });
+  await abortable(Promise.race([started.promise, result]), signal);
+  return result;
 }
 
 function kept(state: unknown, config: LangGraphRunnableConfig, budgetKey: string): Spending {

@@ -46,7 +46,9 @@ describe("waitForSignal", () => {
   });
 
   test("takes zod 3 schemas too", async () => {
-    const { start, send, open } = waiting(() => waitForSignal("shipped", z3.object({ tracking: z3.string() }) as unknown as z.ZodType));
+    const { start, send, open } = waiting(() =>
+      waitForSignal("shipped", z3.object({ tracking: z3.string() }) as unknown as z.ZodType),
+    );
     await start();
 
     expect(answerProblem((await open()).response_schema, {})).toContain("tracking");

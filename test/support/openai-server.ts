@@ -75,8 +75,9 @@ export async function startOpenAiServer(script: Script): Promise<OpenAiServer> {
         return;
       }
       const message = toMessage(reply, nextId);
-      if (request.stream === true) stream(response, request.model, message, reply);
-      else respond(response, 200, completion(request.model, message, reply));
+      const id = `chatcmpl-${index + 1}`;
+      if (request.stream === true) stream(response, id, request.model, message, reply);
+      else respond(response, 200, completion(id, request.model, message, reply));
     })();
   });
   await new Promise<void>((resolve) => {
@@ -120,9 +121,9 @@ function usageOf({ usage = { in: 10, out: 5 } }: ScriptedReply) {
   return { usage: { prompt_tokens: usage.in, completion_tokens: usage.out, total_tokens: usage.in + usage.out } };
 }
 
-function completion(model: string, message: Message, reply: ScriptedReply) {
+function completion(id: string, model: string, message: Message, reply: ScriptedReply) {
   return {
-    id: "chatcmpl-scripted",
+    id,
     object: "chat.completion",
     created: 0,
     model,
@@ -131,11 +132,11 @@ function completion(model: string, message: Message, reply: ScriptedReply) {
   };
 }
 
-function stream(response: ServerResponse, model: string, message: Message, reply: ScriptedReply): void {
+function stream(response: ServerResponse, id: string, model: string, message: Message, reply: ScriptedReply): void {
   response.writeHead(200, { "content-type": "text/event-stream" });
   const send = (choices: readonly object[], extra: object = {}) =>
     response.write(
-      `data: ${JSON.stringify({ id: "chatcmpl-scripted", object: "chat.completion.chunk", created: 0, model, choices, ...extra })}\n\n`,
+      `data: ${JSON.stringify({ id, object: "chat.completion.chunk", created: 0, model, choices, ...extra })}\n\n`,
     );
   const delta = (change: object, finish: string | null = null) =>
     send([{ index: 0, delta: change, finish_reason: finish }]);

@@ -1,0 +1,170 @@
+import { Annotation, Command, MemorySaver, START, StateGraph, interrupt, task } from "@langchain/langgraph";
+import type { LangGraphRunnableConfig } from "@langchain/langgraph";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { beginAttempt, withPolicies } from "perdure/nodes";
+import { LogState, oneNodeGraph } from "../support/one-node-graph.ts";
+
+/** A node that asks twice and fails after the second answer, `failures` times. */
+function failingAfterItsQuestions(failures: number) {
+  const seen: unknown[][] = [];
+  let left = failures;
+  return {
+    seen,
+    node: () => {
+      const answers = [interrupt("first?"), interrupt("second?")];
+      seen.push(answers);
+      if (left > 0) {
+        left -= 1;
+        throw new Error("later trouble");
+      }
+      return answers;
+    },
+  };
+}
+
+async function answerBoth(run: ReturnType<typeof oneNodeGraph>["run"]) {
+  await run({});
+  await run(new Command({ resume: "one" }));
+  return (await run(new Command({ resume: "two" }))).log;
+}
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("beginAttempt", () => {
+  test("H15: answers survive LangGraph's own retryPolicy when it is called before each attempt", async () => {
+    const { seen, node } = failingAfterItsQuestions(2);
+    const { run } = oneNodeGraph(
+      (config) => {
+        beginAttempt(config);
+        return node();
+      },
+      { retry: { maxAttempts: 3 } },
+    );
+
+    expect(await answerBoth(run)).toEqual([["one", "two"]]);
+    expect(seen).toEqual([
+      ["one", "two"],
+      ["one", "two"],
+      ["one", "two"],
+    ]);
+  });
+
+  test("without it LangGraph asks again (so that this test tells when LangGraph mends it)", async () => {
+    const { node } = failingAfterItsQuestions(1);
+    const { run } = oneNodeGraph(node, { retry: { maxAttempts: 3 } });
+
+    expect(await answerBoth(run)).toEqual([]);
+  });
+
+  test("tasks called in the node are found again by the next attempt", async () => {
+    let calls = 0;
+    let attempts = 0;
+    const count = task("count", async () => (calls += 1));
+    const { run } = oneNodeGraph(
+      async (config) => {
+        beginAttempt(config);
+        const first = await count();
+        attempts += 1;
+        if (attempts === 1) throw new Error("later trouble");
+        return [first, await count()];
+      },
+      { retry: { maxAttempts: 2 } },
+    );
+
+    expect((await run({})).log).toEqual([[1, 2]]);
+  });
+
+  test("outside of a graph it does nothing", () => {
+    expect(() => beginAttempt({})).not.toThrow();
+  });
+});
+
+describe("an attempt of withPolicies", () => {
+  const retry = { intervalMs: 0 };
+
+  test("H15: answers survive its retry", async () => {
+    const { seen, node } = failingAfterItsQuestions(2);
+    const { run } = oneNodeGraph((config) => withPolicies(node, { retry })(undefined, config));
+
+    expect(await answerBoth(run)).toEqual([["one", "two"]]);
+    expect(seen).toHaveLength(3);
+  });
+
+  test("in the middle of a node takes its own answers, and not those given before it", async () => {
+    const { seen, node } = failingAfterItsQuestions(1);
+    const { run } = oneNodeGraph(async (config) => {
+      const before = interrupt("before?");
+      const inside = await withPolicies(node, { retry })(undefined, config);
+      return [before, inside, interrupt("after?")];
+    });
+
+    await run({});
+    for (const answer of ["zero", "one", "two"]) await run(new Command({ resume: answer }));
+    const { log } = await run(new Command({ resume: "three" }));
+
+    expect(log).toEqual([["zero", ["one", "two"], "three"]]);
+    expect(seen[0]).toEqual(["one", "two"]);
+  });
+
+  test("that was given up for its time but still runs can't take the next one's answers", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const woken = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<unknown>();
+    let attempts = 0;
+    const node = async () => {
+      attempts += 1;
+      const late = attempts === 3;
+      if (late) await woken.promise;
+      const first = interrupt("first?");
+      if (late) asked.resolve(first);
+      if (attempts === 4) {
+        woken.resolve();
+        await asked.promise;
+      }
+      return [first, interrupt("second?")];
+    };
+    const { run } = oneNodeGraph((config) => withPolicies(node, { retry, timeoutMs: 20 })(undefined, config));
+
+    await run({});
+    await run(new Command({ resume: "one" }));
+    const last = run(new Command({ resume: "two" }));
+    await vi.waitFor(() => expect(attempts).toBe(3));
+    await vi.advanceTimersByTimeAsync(20);
+
+    expect((await last).log).toEqual([["one", "two"]]);
+    expect(await asked.promise).toBe("one");
+    expect(attempts).toBe(4);
+  });
+
+  test("subgraphs called in the node keep their place in the next attempt", async () => {
+    let attempts = 0;
+    const inner = new StateGraph(LogState)
+      .addNode("ask", () => ({ log: [interrupt("inner?")] }))
+      .addEdge(START, "ask")
+      .compile();
+    const outer = new StateGraph(Annotation.Root(LogState.spec))
+      .addNode(
+        "outer",
+        withPolicies(
+          async (_state: typeof LogState.State, config: LangGraphRunnableConfig) => {
+            const { log } = await inner.invoke({}, config);
+            attempts += 1;
+            if (attempts === 1) throw new Error("later trouble");
+            return { log };
+          },
+          { retry },
+        ),
+      )
+      .addEdge(START, "outer")
+      .compile({ checkpointer: new MemorySaver() });
+    const thread = { configurable: { thread_id: "thread-1" } };
+
+    await outer.invoke({}, thread);
+    const { log } = await outer.invoke(new Command({ resume: "yes" }), thread);
+
+    expect(log).toEqual(["yes"]);
+    expect(attempts).toBe(2);
+  });
+});
