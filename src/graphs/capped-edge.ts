@@ -3,7 +3,7 @@ import type { END, LangGraphRunnableConfig, Send, StateDefinitionInit, StateGrap
 import { z } from "zod";
 
 import { PerdureError } from "../errors/index.ts";
-import { checkOptions, show } from "./check-options.ts";
+import { anyFunction, checkOptions, show } from "./check-options.ts";
 import { type EdgeGuard, guardEdge } from "./edge-guard.ts";
 import { addTurnChannel, type ChannelHolder, turnCounter, writeChannel } from "./turn-channel.ts";
 
@@ -43,9 +43,9 @@ export type CappedRoute<Place extends string> = Place | Send<Place> | readonly (
 const Options = z.object({
   from: z.string().min(1),
   to: z.string().min(1),
-  max: z.union([z.int().min(1), z.function()], "must be a whole number from 1, or a function of the state"),
+  max: z.union([z.int().min(1), anyFunction], "must be a whole number from 1, or a function of the state"),
   onLimit: z.string().min(1),
-  route: z.function().optional(),
+  route: anyFunction.optional(),
   others: z.array(z.string()).optional(),
   counter: z.string().min(1).optional(),
 });

@@ -22,7 +22,7 @@ export class CharCanvas {
 
   /** Writes text over whatever is there. */
   text(row: number, column: number, text: string, tone?: string): void {
-    [...text].forEach((char, at) => Object.assign(this.#cell(row, column + at), { char, tone }));
+    Array.from(text).forEach((char, at) => Object.assign(this.#cell(row, column + at), { char, tone }));
   }
 
   /** A line from one row to another in one column, both ends with it. */

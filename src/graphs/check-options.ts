@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 
 import { PerdureError } from "../errors/index.ts";
 
@@ -27,6 +27,12 @@ export function checkOptions<Schema extends z.ZodType>(
     },
   );
 }
+
+/** A function, passed on as it is: zod's own schema for functions would wrap it. */
+export const anyFunction = z.custom<(...args: never[]) => unknown>(
+  (value) => typeof value === "function",
+  "must be a function",
+);
 
 /** A value as it may stand in a message: short, and whatever it is. */
 export function show(value: unknown): string {

@@ -8,3 +8,7 @@ export type { ReactChannels, ReactDefinition, ReactGraphOptions, ReactNodes } fr
 export type { ToolApproval } from "./react-act.ts";
 export { drawGraph } from "./draw-graph.ts";
 export type { DrawGraphOptions } from "./draw-graph.ts";
+export { dag } from "./dag.ts";
+export type { DagChannels, DagDefinition, DagNodeOptions, DagOptions, StepRun } from "./dag.ts";
+export type { NodeFailure, StoredError } from "./node-failure.ts";
+export type { StepApproval } from "./step.ts";

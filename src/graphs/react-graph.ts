@@ -29,7 +29,7 @@ import {
 } from "../nodes/index.ts";
 import { addGuardedEdge, type GuardedGraph, type RouterState } from "./capped-edge.ts";
 import { refuseUnsafe } from "./check-graph.ts";
-import { checkOptions } from "./check-options.ts";
+import { anyFunction, checkOptions } from "./check-options.ts";
 import { type Extended, extendState } from "./extend-state.ts";
 import { mendMessage, openCalls } from "./open-calls.ts";
 import { actNode, type ToolApproval } from "./react-act.ts";
@@ -110,7 +110,7 @@ const Options = z.object({
   ),
   maxIterations: z.int().min(1).default(10),
   onLimit: z.string().min(1).default("finish"),
-  approve: z.union([z.array(z.string()), z.function()], "must be names of tools, or a function").optional(),
+  approve: z.union([z.array(z.string()), anyFunction], "must be names of tools, or a function").optional(),
 });
 
 /**

@@ -90,10 +90,9 @@ export function addTurnChannel<Value, Update>(
   name: string,
   channel: TurnChannel<Value, Update>,
 ): TurnChannel<Value, Update> {
-  const startName = `turn ${name}`;
   const existing = graph.channels[name];
   const taken = existing !== undefined && !(existing instanceof TurnChannel);
-  if (taken || graph.branches[START]?.[startName] !== undefined) {
+  if (taken || graph.branches[START]?.[startNameOf(name)] !== undefined) {
     throw new PerdureError("GRAPH_INVALID", `The graph already has a channel "${name}".`, {
       hint: "Give the new one another name (`counter` of cappedEdge).",
     });
@@ -109,14 +108,23 @@ export function addTurnChannel<Value, Update>(
   }
   const used = (existing as TurnChannel<Value, Update> | undefined) ?? channel;
   graph.channels[name] = used;
+  startEachTurn(graph, name, (state) => used.options.start?.(state) ?? used.options.initial);
+  return used;
+}
+
+/** Has each turn begin with this value in a channel: a {@link TurnChannel}, or one of LangGraph's with a reducer. */
+export function startEachTurn(
+  graph: ChannelHolder,
+  name: string,
+  value: (state: Readonly<Record<string, unknown>>) => unknown,
+): void {
   const path = RunnableLambda.from(async (state: Record<string, unknown>, config: RunnableConfig) => {
-    const start: OverwriteValue<Value> = { __overwrite__: used.options.start?.(state) ?? used.options.initial };
+    const start: OverwriteValue<unknown> = { __overwrite__: value(state) };
     await writeChannel(name, start, config);
     return [];
   });
-  path.name = startName;
+  path.name = startNameOf(name);
   graph.addConditionalEdges({ source: START, path, pathMap: [] });
-  return used;
 }
 
 /**
@@ -130,4 +138,8 @@ export async function writeChannel(name: string, update: unknown, config: Runnab
 /** A counter of rounds: several tasks of one superstep that count are one round. */
 export function turnCounter(): TurnChannel<number, number> {
   return new TurnChannel({ initial: 0, reduce: (count, added) => count + Math.max(...added) });
+}
+
+function startNameOf(channel: string): string {
+  return `turn ${channel}`;
 }

@@ -1,0 +1,85 @@
+import { isCommand, type LangGraphRunnableConfig } from "@langchain/langgraph";
+
+import { PerdureError } from "../errors/index.ts";
+import {
+  type ApprovalRequest,
+  type DecisionRecord,
+  type NodeLike,
+  requestApproval,
+  withPolicies,
+} from "../nodes/index.ts";
+import { show } from "./check-options.ts";
+
+/** How a step is put to a person before it runs. */
+export type StepApproval = Omit<ApprovalRequest<never>, "actions"> & {
+  /** What it is about to do, in values a person can judge. @default {} */
+  readonly args?: Readonly<Record<string, unknown>>;
+  /** What a person should know to decide. */
+  readonly description?: string;
+};
+
+/** A person's word on a step. */
+export interface StepDecision {
+  readonly records: readonly DecisionRecord[];
+  /** Why it may not run; `undefined` if it may. */
+  readonly rejection?: PerdureError;
+}
+
+/** Asks a person whether a step may run. */
+export async function askForStep(
+  name: string,
+  { args = {}, description, ...request }: StepApproval,
+): Promise<StepDecision> {
+  const action = {
+    name,
+    args,
+    allowedDecisions: ["approve", "reject"] as const,
+    ...(description === undefined ? {} : { description }),
+  };
+  const { decisions, records } = await requestApproval({ ...request, actions: [action] });
+  const [decision] = decisions;
+  if (decision?.type === "approve") return { records };
+  const message = decision?.type === "reject" ? decision.message : undefined;
+  const rejection = new PerdureError(
+    "APPROVAL_REJECTED",
+    `A person rejected "${name}".${message === undefined ? "" : ` ${message}`}`,
+    {
+      hint: "The decision is in the state's `decisions`.",
+    },
+  );
+  return { records, rejection };
+}
+
+/** What a step wrote, and how long it ran. */
+export type StepUpdate = Record<string, unknown>;
+
+/**
+ * Runs a step, for `withinMs` at most, and returns its update.
+ *
+ * @throws {PerdureError} `NODE_TIMEOUT`; `GRAPH_INVALID` for what is no update
+ */
+export async function runStep(
+  name: string,
+  run: NodeLike<StepUpdate, unknown>,
+  state: StepUpdate,
+  config: LangGraphRunnableConfig,
+  withinMs: number | undefined,
+): Promise<StepUpdate> {
+  if (withinMs !== undefined && withinMs < 1) {
+    throw new PerdureError("NODE_TIMEOUT", `There was no time left for "${name}".`, { hint: "Raise timeoutMs." });
+  }
+  const update = await withPolicies(run, withinMs === undefined ? {} : { timeoutMs: withinMs })(state, config);
+  if (update === undefined || update === null) return {};
+  if (isCommand(update) || !isPlain(update)) {
+    throw new PerdureError("GRAPH_INVALID", `"${name}" returned ${isCommand(update) ? "a Command" : show(update)}.`, {
+      hint: "Return an object with what changes in the state; where the graph goes on is given by its order.",
+    });
+  }
+  return update;
+}
+
+function isPlain(value: unknown): value is StepUpdate {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
