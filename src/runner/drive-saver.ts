@@ -96,9 +96,9 @@ export class DriveSaver extends BaseCheckpointSaver {
     return writes?.finished === true ? writes.result : undefined;
   }
 
-  override getNextVersion(current: number | undefined): number {
-    return this.#options.checkpointer.getNextVersion(current);
-  }
+  /** A field and not a method: LangGraph's updateState calls it without its object. */
+  override getNextVersion: BaseCheckpointSaver["getNextVersion"] = (current) =>
+    this.#options.checkpointer.getNextVersion(current);
 
   override async getTuple(config: RunnableConfig): Promise<CheckpointTuple | undefined> {
     const head = this.#head;

@@ -1,6 +1,8 @@
 import { AsyncLocalStorageProviderSingleton } from "@langchain/core/singletons";
+import { InvalidUpdateError } from "@langchain/langgraph";
 import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
 import type { Checkpointer } from "../checkpoint/index.ts";
+import { PerdureError } from "../errors/index.ts";
 import { INPUT_STEP_KEY } from "../nodes/index.ts";
 import type { CheckpointView, DriveRequest, Engine } from "./engine.ts";
 import type { DriveSaver } from "./drive-saver.ts";
@@ -61,7 +63,15 @@ export class PregelEngine implements Engine {
   }
 
   async update(saver: DriveSaver, threadId: string, values: unknown, asNode: string | undefined): Promise<void> {
-    await this.#pregel.updateState(configFor(saver, threadId), values, asNode);
+    try {
+      await this.#pregel.updateState(configFor(saver, threadId), values, asNode);
+    } catch (cause) {
+      if (!(cause instanceof InvalidUpdateError)) throw cause;
+      throw new PerdureError("OPTIONS_INVALID", `Thread "${threadId}" can't be updated so: ${cause.message}`, {
+        hint: "Pass part of the state, and as asNode a node of the graph. Nothing was changed.",
+        cause,
+      });
+    }
   }
 
   async copy(saver: DriveSaver, threadId: string, checkpointId: string): Promise<void> {

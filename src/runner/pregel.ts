@@ -5,6 +5,7 @@
 import type { BaseCheckpointSaver, CheckpointTuple } from "@langchain/langgraph-checkpoint";
 import { copyCheckpoint } from "@langchain/langgraph-checkpoint";
 import type { RunnableConfig } from "@langchain/core/runnables";
+import { z } from "zod";
 import { PerdureError } from "../errors/index.ts";
 import { TupleSaver } from "./tuple-saver.ts";
 
@@ -108,14 +109,46 @@ export function withNodes(
   for (const [name, node] of Object.entries(pregel.nodes)) {
     nodes[name] = name === START_NODE ? node : withRun(node, (run) => wrap(name, node, run));
   }
-  const construct = pregel.constructor as new (fields: object) => PregelLike;
-  return new construct({
-    ...pregel,
-    nodes,
-    checkpointer: undefined,
-    // validate() fills this index again where the constructor calls it, and would double a shared one
-    ...(pregel.autoValidate ? { triggerToNodes: {} } : {}),
-  });
+  const construct = pregel.constructor as new (fields: object) => PregelLike & Validating;
+  return refusingBadInput(
+    new construct({
+      ...pregel,
+      nodes,
+      checkpointer: undefined,
+      // validate() fills this index again where the constructor calls it, and would double a shared one
+      ...(pregel.autoValidate ? { triggerToNodes: {} } : {}),
+    }),
+  );
+}
+
+/** What Pregel calls before it stores anything; both throw the schema's own errors. */
+interface Validating {
+  _validateInput(input: unknown): Promise<unknown>;
+  _validateContext(context: unknown): Promise<unknown>;
+}
+
+/** Has a graph refuse what it can't begin with while the thread is still as it was. */
+function refusingBadInput<T extends PregelLike & Validating>(pregel: T): T {
+  const validate = async (what: string, by: () => Promise<unknown>): Promise<unknown> => {
+    try {
+      return await by();
+    } catch (cause) {
+      const problem = cause instanceof z.core.$ZodError ? z.prettifyError(cause).replaceAll("\n", "; ") : String(cause);
+      throw invalidInput(`The ${what} does not fit the graph's schema: ${problem}.`, cause);
+    }
+  };
+  const [checkInput, checkContext] = [pregel._validateInput.bind(pregel), pregel._validateContext.bind(pregel)];
+  pregel._validateInput = async (input) => {
+    const isUpdate = typeof input === "object" && !Array.isArray(input);
+    if (START_NODE in pregel.nodes && !isUpdate) throw invalidInput(`An input is an object, not ${describe(input)}.`);
+    return validate("input", () => checkInput(input));
+  };
+  pregel._validateContext = (context) => validate("context", () => checkContext(context));
+  return pregel;
+}
+
+function invalidInput(message: string, cause?: unknown): PerdureError {
+  return new PerdureError("OPTIONS_INVALID", message, { hint: "Nothing was stored.", cause });
 }
 
 function withRun(node: PregelNodeLike, wrap: (run: TaskRunnable) => TaskRunnable): PregelNodeLike {
