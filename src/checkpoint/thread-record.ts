@@ -9,6 +9,8 @@ export interface ThreadRecord {
   readonly run: RunRecord | null;
   /** Signals that nobody has asked for yet, oldest first. */
   readonly signals: readonly StoredSignal[];
+  /** Ids of the signals that were given to a node, the newest 1000, so that one sent again is known. @default none */
+  readonly takenSignals?: readonly string[];
   /** Set while the thread is cancelled; a new turn or `continue` clears it. */
   readonly cancelled: { readonly reason: string; readonly at: string } | null;
   /** The questions that `supersede: true` dropped unanswered, newest last. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Checkpointer, ThreadRecord } from "../checkpoint/index.ts";
+import type { Checkpointer, StoredSignal, ThreadRecord } from "../checkpoint/index.ts";
 import { PerdureError } from "../errors/index.ts";
 import { isDueAnswer } from "../nodes/index.ts";
 import type { DueAnswer } from "../nodes/index.ts";
@@ -63,6 +63,9 @@ export async function commitDue(
   return true;
 }
 
+/** A sender that does not hear of its signal sends it again soon, so the ids of old ones may go. */
+const TAKEN_SIGNALS_KEPT = 1_000;
+
 /** Gives signals from the inbox to those who wait for them, oldest first. Returns whether any was given. */
 export async function commitSignals(checkpointer: Checkpointer, view: ThreadView): Promise<boolean> {
   if (view.record.cancelled !== null) return false;
@@ -75,14 +78,35 @@ export async function commitSignals(checkpointer: Checkpointer, view: ThreadView
     const signal = inbox[index];
     if (signal === undefined) continue;
     inbox.splice(index, 1);
-    const take = (record: ThreadRecord): ThreadRecord => ({
-      ...record,
-      signals: record.signals.filter(({ id }) => id !== signal.id),
-    });
-    const [outcome] = await commit(checkpointer, view, [{ question, answer: signal.payload }], take);
-    any ||= outcome === "accepted";
+    const taken = await takeSignal(checkpointer, view, question, signal);
+    any ||= taken;
   }
   return any;
+}
+
+/** Gives one signal to one question, unless somebody else gave either away since the view was read. */
+async function takeSignal(
+  checkpointer: Checkpointer,
+  view: ThreadView,
+  question: Question,
+  { id, payload }: StoredSignal,
+): Promise<boolean> {
+  const gone = new Error(`Signal "${id}" was taken.`);
+  const take = (record: ThreadRecord): ThreadRecord => {
+    if (!record.signals.some((signal) => signal.id === id)) throw gone;
+    return {
+      ...record,
+      signals: record.signals.filter((signal) => signal.id !== id),
+      takenSignals: [...(record.takenSignals ?? []), id].slice(-TAKEN_SIGNALS_KEPT),
+    };
+  };
+  try {
+    const [outcome] = await commit(checkpointer, view, [{ question, answer: payload }], take);
+    return outcome === "accepted";
+  } catch (error) {
+    if (error === gone) return false;
+    throw error;
+  }
 }
 
 function commit(

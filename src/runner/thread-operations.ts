@@ -16,7 +16,7 @@ export interface ThreadSignal {
   readonly name: string;
   /** Any value that can be stored. */
   readonly payload?: unknown;
-  /** The same id again is the same signal, kept once. @default a new one */
+  /** The same id again is the same signal, kept once and given to one node. @default a new one */
   readonly id?: string;
 }
 
@@ -67,7 +67,7 @@ export class ThreadOperations {
     const { name, payload = null, id = randomUUID() } = signal;
     const { checkpointer, now } = this.#driver;
     await checkpointer.updateRecord(threadId, (record) =>
-      record.signals.some((stored) => stored.id === id)
+      record.signals.some((stored) => stored.id === id) || record.takenSignals?.includes(id) === true
         ? record
         : { ...record, signals: [...record.signals, { id, name, payload, at: new Date(now()).toISOString() }] },
     );
