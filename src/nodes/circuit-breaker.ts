@@ -32,6 +32,10 @@ export function createBreaker({ failures, openMs }: z.output<typeof BreakerSchem
     { halfOpenAfter: openMs, breaker: new ConsecutiveBreaker(failures) },
   );
   let lastFailure: unknown;
+  let openedAt = 0;
+  policy.onBreak(() => {
+    openedAt = Date.now();
+  });
   return async (work, signal, what) => {
     let entered = false;
     try {
@@ -51,8 +55,8 @@ export function createBreaker({ failures, openMs }: z.output<typeof BreakerSchem
       if (entered || !isBrokenCircuitError(error)) throw error;
       throw new PerdureError(
         "CIRCUIT_OPEN",
-        `${what} failed ${failures} times in a row and is not tried for ${openMs} ms.`,
-        { hint: "Wait, or see why it fails; one run is let through after that time.", cause: lastFailure },
+        `${what} failed ${failures} times in a row and is not tried until ${new Date(openedAt + openMs).toISOString()}.`,
+        { hint: "See why it fails. After that time one run is let through.", cause: lastFailure },
       );
     }
   };

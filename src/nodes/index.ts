@@ -21,7 +21,7 @@ export { once } from "./once.ts";
 export type { OnceContext } from "./once.ts";
 
 export { withPolicies } from "./with-policies.ts";
-export type { BudgetPlace, NodeLike, Policies, PoliciesResult } from "./with-policies.ts";
+export type { BudgetPlace, GuardedNode, NodeLike, Policies } from "./with-policies.ts";
 export type { RetryOptions } from "./retry.ts";
 export type { BreakerOptions } from "./circuit-breaker.ts";
 export type { RateLimitOptions } from "./rate-limit.ts";

@@ -20,7 +20,7 @@ import { TokenMeter } from "./token-meter.ts";
 import { currentTurn } from "./turn.ts";
 
 /** The rules a node runs under. What is left out, or false, does not apply. */
-export interface Policies<State = unknown, Instead = unknown, Node extends string = string> {
+export interface Policies<Exceeded = undefined> {
   /** Try again after a failure; `true` for the defaults. @default false */
   readonly retry?: RetryOptions | boolean;
   /** How long one attempt may take. @default no limit */
@@ -32,18 +32,18 @@ export interface Policies<State = unknown, Instead = unknown, Node extends strin
   /** How many attempts may start within a time in this process; others wait their turn. @default no limit */
   readonly rateLimit?: RateLimitOptions | false;
   /** What a run may spend in this node and the others under a budget. @default no limit */
-  readonly budget?: (Budget & BudgetPlace<State, Instead, Node>) | false;
+  readonly budget?: (Budget & BudgetPlace<Exceeded>) | false;
 }
 
 /** Where a budget is counted, and what happens when it is used up. */
-export interface BudgetPlace<State = unknown, Instead = unknown, Node extends string = string> {
+export interface BudgetPlace<Exceeded = undefined> {
   /**
    * What the node gives instead when a limit is used up: what a function makes of it, which then goes along the node's
    * edges as if the node had said so; or the name of a node to go to, for a node that has no edges out of it
    * (LangGraph would follow both).
-   * @default the node fails with `BUDGET_EXCEEDED`
+   * @default it fails with `BUDGET_EXCEEDED`
    */
-  readonly onExceeded?: Node | ((excess: BudgetExcess, state: State) => Instead | Promise<Instead>);
+  readonly onExceeded?: Exceeded;
   /** The channel it is counted in ({@link budgetChannel}). @default "budget" */
   readonly budgetKey?: string;
 }
@@ -53,18 +53,15 @@ export type NodeLike<State, Update> =
   | ((state: State, config: LangGraphRunnableConfig) => Update | Promise<Update>)
   | { invoke(state: State, config: LangGraphRunnableConfig): Promise<Update> };
 
-/** What a node under policies gives: its own update, or what `onExceeded` says. */
-export type PoliciesResult<Update, Instead, Node extends string> =
-  | Update
-  | Instead
-  | ([Node] extends [never] ? never : Command<unknown, never, Node>);
+/** A node under policies. */
+export type GuardedNode<State, Update> = (state: State, config: LangGraphRunnableConfig) => Promise<Update>;
 
 /** `false` is no rule; `true`, where there are defaults, is the defaults. */
 const rule = <S extends z.ZodType>(schema: S) =>
   z.preprocess((value) => (value === false ? undefined : value), schema.optional());
 const ruleWithDefaults = <S extends z.ZodType>(schema: S) =>
   z.preprocess((value) => (value === true ? {} : value === false ? undefined : value), schema.optional());
-const OnExceeded = z.union([
+const OnExceededSchema = z.union([
   z.string().min(1),
   z.custom<(excess: BudgetExcess, state: unknown) => unknown>((value) => typeof value === "function"),
 ]);
@@ -75,7 +72,9 @@ const PoliciesSchema = z.object({
   concurrency: rule(z.int().min(1)),
   rateLimit: rule(RateLimitSchema),
   budget: rule(
-    BudgetSchema.and(z.object({ onExceeded: OnExceeded.optional(), budgetKey: z.string().min(1).default("budget") })),
+    BudgetSchema.and(
+      z.object({ onExceeded: OnExceededSchema.optional(), budgetKey: z.string().min(1).default("budget") }),
+    ),
   ),
 });
 
@@ -96,12 +95,24 @@ const PoliciesSchema = z.object({
  * @example
  * graph.addNode("model", withPolicies(modelNode({ model }), { retry: true, timeoutMs: 30_000, budget: { tokens: 50_000 } }));
  */
-export function withPolicies<State, Update, Instead = never, const Node extends string = never>(
+export function withPolicies<State, Update>(
   node: NodeLike<State, Update>,
-  policies: Policies<State, Instead, Node>,
-): (state: State, config: LangGraphRunnableConfig) => Promise<PoliciesResult<Update, Instead, Node>> {
+  policies: Policies,
+): GuardedNode<State, Update>;
+export function withPolicies<State, Update, const Node extends string>(
+  node: NodeLike<State, Update>,
+  policies: Policies<Node>,
+): GuardedNode<State, Update | Command<unknown, never, Node>>;
+export function withPolicies<State, Update, Instead>(
+  node: NodeLike<State, Update>,
+  policies: Policies<(excess: BudgetExcess, state: State) => Instead | Promise<Instead>>,
+): GuardedNode<State, Update | Instead>;
+export function withPolicies<State, Update>(
+  node: NodeLike<State, Update>,
+  policies: Policies<unknown>,
+): GuardedNode<State, unknown> {
   const rules = parseOptions("withPolicies", PoliciesSchema, policies);
-  const runNode = attemptRunner(
+  const runNode = attemptRunner<State, Update>(
     typeof node === "function" ? node : (state, config) => node.invoke(state, config),
     rules,
   );
@@ -114,8 +125,7 @@ export function withPolicies<State, Update, Instead = never, const Node extends 
     const excess = budgetExceeded(spentIn(turn, kept(state, config, budgetKey)), budget);
     if (excess !== undefined) {
       if (onExceeded === undefined) throw exceeded(excess);
-      if (typeof onExceeded === "function") return (await onExceeded(excess, state)) as Instead;
-      return new Command({ goto: onExceeded }) as PoliciesResult<Update, Instead, Node>;
+      return typeof onExceeded === "string" ? new Command({ goto: onExceeded }) : onExceeded(excess, state);
     }
     const meter = new TokenMeter();
     const startedAt = Date.now();

@@ -25,7 +25,13 @@ describe("breaker", () => {
     for (let i = 0; i < 5; i += 1) expect(await fail(guarded)).toEqual({ error: busy });
 
     expect(await fail(guarded)).toMatchObject({
-      error: { code: "CIRCUIT_OPEN", message: expect.stringContaining('"pay" failed 5 times'), cause: busy },
+      error: {
+        code: "CIRCUIT_OPEN",
+        message: expect.stringContaining(
+          '"pay" failed 5 times in a row and is not tried until 1970-01-01T00:01:00.000Z',
+        ),
+        cause: busy,
+      },
     });
     vi.setSystemTime(59_999);
     expect(await fail(guarded)).toMatchObject({ error: { code: "CIRCUIT_OPEN" } });
