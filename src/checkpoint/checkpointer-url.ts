@@ -5,7 +5,17 @@ export type CheckpointerUrl =
   | { readonly kind: "memory" }
   /** `path` is undefined for a database in memory. */
   | { readonly kind: "pglite" | "sqlite"; readonly path: string | undefined }
-  | { readonly kind: "postgres"; readonly url: string; readonly description: string };
+  | { readonly kind: "postgres"; readonly url: string };
+
+/** Where a Postgres database is, without user and password. */
+export interface PostgresPlace {
+  /** The URL without its user, password and parameters. */
+  readonly description: string;
+  /** Such as `127.0.0.1:5432`. */
+  readonly server: string;
+  /** Empty when the URL leaves it to the server's default. */
+  readonly database: string;
+}
 
 const HINT = "Use memory:, pglite:./directory, sqlite:./file or postgres://user:password@host:5432/database.";
 
@@ -25,7 +35,8 @@ export function parseCheckpointerUrl(url: string): CheckpointerUrl {
       return { kind: "sqlite", path: rest === ":memory:" ? undefined : filePath("sqlite", rest) };
     case "postgres":
     case "postgresql":
-      return { kind: "postgres", url, description: describePostgresUrl(url) };
+      placeOfPostgresUrl(url);
+      return { kind: "postgres", url };
     case undefined:
       throw invalid(url === "" ? "an empty URL" : "a URL without a scheme");
     default:
@@ -33,14 +44,26 @@ export function parseCheckpointerUrl(url: string): CheckpointerUrl {
   }
 }
 
-/** The URL of a Postgres database without its user, password and parameters. */
-export function describePostgresUrl(url: string): string {
-  try {
-    const { hostname, port, pathname } = new URL(url);
-    return `postgres://${hostname || "localhost"}:${port || "5432"}${pathname === "" ? "/" : pathname}`;
-  } catch {
-    // The error holds the URL, and so the password: it is not passed on.
+/**
+ * Where the URL of a Postgres database leads.
+ * @throws CHECKPOINTER_URL_INVALID, without the URL, which holds the password
+ */
+export function placeOfPostgresUrl(url: string): PostgresPlace {
+  const { hostname, port, pathname, username, database } = parsePostgresUrl(url) ?? {};
+  // An unescaped # or / ends the host early: what was meant as the user would be taken for the host.
+  if (pathname === undefined || database === undefined || (username === "" && url.includes("@"))) {
     throw invalid("a postgres URL that cannot be parsed (a password with special characters must be percent-encoded)");
+  }
+  const server = `${hostname || "localhost"}:${port || "5432"}`;
+  return { description: `postgres://${server}${pathname === "" ? "/" : pathname}`, server, database };
+}
+
+function parsePostgresUrl(url: string): (Partial<URL> & { readonly database: string }) | undefined {
+  try {
+    const { hostname, port, pathname, username } = new URL(url);
+    return { hostname, port, pathname, username, database: decodeURIComponent(pathname.slice(1)) };
+  } catch {
+    return undefined;
   }
 }
 

@@ -2,7 +2,8 @@ import type { Pool, PoolConfig } from "pg";
 import { boundSaver } from "./bound-saver.ts";
 import type { PostgresSaverClass } from "./bound-saver.ts";
 import type { Checkpointer } from "./checkpointer.ts";
-import { describePostgresUrl } from "./checkpointer-url.ts";
+import { placeOfPostgresUrl } from "./checkpointer-url.ts";
+import type { PostgresPlace } from "./checkpointer-url.ts";
 import type { PostgresOptions } from "./open-options.ts";
 import { loadPeer } from "./optional-peer.ts";
 import { PgDriver } from "./pg-driver.ts";
@@ -73,8 +74,20 @@ async function openPostgres(
 }
 
 function addressOf(pool: Pool, schema: string): DatabaseAddress {
-  const { connectionString, host = "localhost", port = 5432, database = "" } = pool.options;
-  const description = describePostgresUrl(connectionString ?? `postgres://${host}:${port}/${database}`);
-  const { host: server, pathname } = new URL(description);
-  return { description, server, database: decodeURIComponent(pathname.slice(1)), schema };
+  return { ...placeOf(pool), schema };
+}
+
+/** As pg finds it: the URL of the pool, else its options, else the environment. */
+function placeOf({ options }: Pool): PostgresPlace {
+  const { connectionString } = options;
+  try {
+    if (connectionString !== undefined) return placeOfPostgresUrl(connectionString);
+  } catch {
+    // pg takes some forms that are no URL; they are the pool's own business.
+    return { description: "postgres:// (of a pool)", server: "the address of the pool", database: "" };
+  }
+  const host = options.host ?? process.env["PGHOST"] ?? "localhost";
+  const server = `${host}:${options.port ?? process.env["PGPORT"] ?? 5432}`;
+  const database = options.database ?? process.env["PGDATABASE"] ?? "";
+  return { description: `postgres://${server}/${database}`, server, database };
 }

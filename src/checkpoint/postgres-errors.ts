@@ -1,12 +1,9 @@
 import { PerdureError } from "../errors/index.ts";
+import type { PostgresPlace } from "./checkpointer-url.ts";
+import { checkpointerClosed } from "./closed.ts";
 
-/** Where a connection goes, for messages: no user, no password. */
-export interface DatabaseAddress {
-  /** The URL without its secrets. */
-  readonly description: string;
-  /** Such as `127.0.0.1:5432`. */
-  readonly server: string;
-  readonly database: string;
+/** Where a connection goes, for messages. */
+export interface DatabaseAddress extends PostgresPlace {
   readonly schema: string;
 }
 
@@ -28,6 +25,9 @@ const CONNECTION_MESSAGES = /connection terminated|timeout exceeded|timeout expi
 
 /** pg's own errors when the server asks for a password and there is none, or a wrong kind of one. */
 const PASSWORD_MESSAGES = /^SASL: /u;
+
+/** What pg says when the owner of a pool has ended it. */
+const POOL_ENDED = /^Cannot use a pool after calling end/u;
 
 /** OpenSSL's and Node's codes for certificates, and what pg says when the server has no TLS. */
 const TLS_ERRORS = /CERT_|_CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS|ERR_SSL|does not support SSL/u;
@@ -67,8 +67,8 @@ export function explainDatabaseError(error: unknown, address: DatabaseAddress): 
   }
   if (code === "3D000") {
     return unreachable(
-      `there is no database "${database}" at ${server}.`,
-      `Create it, for example with \`createdb ${database}\`.`,
+      `the server at ${server} has no such database: ${messageOf(error)}.`,
+      `Create it, for example with \`createdb ${database || "<name>"}\`.`,
     );
   }
   if (code === "53300") {
@@ -77,6 +77,7 @@ export function explainDatabaseError(error: unknown, address: DatabaseAddress): 
       "Lower poolSize, raise the server's max_connections, or put a pooler in between.",
     );
   }
+  if (POOL_ENDED.test(messageOf(error))) return checkpointerClosed(description);
   if (code === "42P01" || code === "3F000") return tableMissing(address, messageOf(error), error);
   if (isConnectionError(error)) {
     return unreachable(

@@ -29,11 +29,26 @@ describe("openCheckpointer", () => {
       await expect(opening).rejects.toThrow(scheme);
   });
 
-  it("refuses a postgres URL that cannot be parsed, without repeating it", async () => {
-    const opening = openCheckpointer("postgres://me:s3cret@host:port/db");
+  it.each([
+    "postgres://me:s3cret@host:port/db",
+    "postgres://me:s3cret#1@host/db",
+    "postgres://me:53/s3cret@host/db",
+    "postgres://me:53#s3cret@host/db",
+    "postgresql://me:53?s3cret@host/db",
+    "postgres://me:s3cret@host/100%",
+  ])("refuses %s, which cannot be parsed, without repeating any of it", async (url) => {
+    const opening = openCheckpointer(url);
     await expect(opening).rejects.toMatchObject({ code: "CHECKPOINTER_URL_INVALID" });
-    await expect(opening).rejects.not.toThrow("s3cret");
+    await expect(opening).rejects.toThrow("percent-encoded");
+    await expect(opening).rejects.not.toThrow(/s3cret|53/u);
     await expect(opening).rejects.not.toHaveProperty("cause");
+  });
+
+  it("opens PGlite in memory", async () => {
+    const checkpointer = await openCheckpointer("pglite:memory");
+    expect(checkpointer).toMatchObject({ description: "pglite:memory", shared: false });
+    expect(await checkpointer.readRecord("t")).toBeUndefined();
+    await checkpointer.close();
   });
 
   it("refuses what is neither a URL, a Pool nor a PGlite", async () => {

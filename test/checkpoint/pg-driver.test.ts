@@ -111,6 +111,15 @@ describeWithPostgres("connections to Postgres", () => {
       await pool.end();
     });
 
+    it("are gone when its owner ends it: the checkpointer is closed", async () => {
+      const pool = new Pool({ connectionString: database.url });
+      const checkpointer = await openCheckpointer(pool);
+      await pool.end();
+      await expect(checkpointer.readRecord("t")).rejects.toMatchObject({ code: "CHECKPOINTER_CLOSED" });
+      await expect(put(checkpointer, { threadId: "t" })).rejects.toMatchObject({ code: "CHECKPOINTER_CLOSED" });
+      await checkpointer.close();
+    });
+
     it("may be a single one: commits follow each other and locks have their own", async () => {
       const pool = new Pool({ connectionString: database.url, max: 1 });
       const checkpointer = await openCheckpointer(pool);

@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+import { explainDatabaseError, isConnectionError } from "../../src/checkpoint/postgres-errors.ts";
+
+const address = { description: "postgres://h:1/db", server: "h:1", database: "db", schema: "s" };
+
+function failure(message: string, code?: string): Error {
+  return Object.assign(new Error(message), code === undefined ? {} : { code });
+}
+
+describe("an error of the database", () => {
+  it.each([
+    ["28P01", "password authentication failed", "CHECKPOINTER_UNREACHABLE", "refused the user or the password"],
+    [
+      undefined,
+      "SASL: client password must be a string",
+      "CHECKPOINTER_UNREACHABLE",
+      "refused the user or the password",
+    ],
+    ["3D000", 'database "db" does not exist', "CHECKPOINTER_UNREACHABLE", "createdb db"],
+    ["53300", "too many clients already", "CHECKPOINTER_UNREACHABLE", "poolSize"],
+    ["SELF_SIGNED_CERT_IN_CHAIN", "self-signed certificate", "CHECKPOINTER_UNREACHABLE", "`ssl`"],
+    ["42P01", 'relation "checkpoints" does not exist', "CHECKPOINTER_TABLE_MISSING", 'schema "s"'],
+    ["57P03", "the database system is starting up", "CHECKPOINTER_UNREACHABLE", "starting up"],
+    ["ENOTFOUND", "getaddrinfo ENOTFOUND h", "CHECKPOINTER_UNREACHABLE", "ENOTFOUND h"],
+    [undefined, "Connection terminated unexpectedly", "CHECKPOINTER_UNREACHABLE", "terminated unexpectedly"],
+    [undefined, "Cannot use a pool after calling end on the pool", "CHECKPOINTER_CLOSED", "closed"],
+  ])("%s (%s) becomes %s and says: %s", (code, message, expected, says) => {
+    const error = explainDatabaseError(failure(message, code), address);
+    expect(error).toMatchObject({ code: expected });
+    expect((error as Error).message).toContain(says);
+  });
+
+  it("of several addresses that all refuse names each refusal", () => {
+    const refusals = [
+      failure("connect ECONNREFUSED ::1:1", "ECONNREFUSED"),
+      failure("connect ECONNREFUSED 127.0.0.1:1"),
+    ];
+    const error = explainDatabaseError(new AggregateError(refusals), address) as Error;
+    expect(error).toMatchObject({ code: "CHECKPOINTER_UNREACHABLE" });
+    for (const { message } of refusals) expect(error.message).toContain(message);
+  });
+
+  it("that says nothing about the connection or the tables is passed on as it is", () => {
+    for (const other of [failure("duplicate key", "23505"), failure("statement timeout", "57014"), "text", undefined]) {
+      expect(explainDatabaseError(other, address)).toBe(other);
+      expect(isConnectionError(other)).toBe(false);
+    }
+  });
+
+  it("breaks the connection when it is of the network or of a server that shuts down", () => {
+    for (const code of ["ECONNRESET", "08006", "57P01"]) expect(isConnectionError(failure("x", code))).toBe(true);
+  });
+});
