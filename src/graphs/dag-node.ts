@@ -2,6 +2,7 @@ import { Command, isGraphBubbleUp, type LangGraphRunnableConfig, Overwrite } fro
 
 import { type NodeLike, once } from "../nodes/index.ts";
 import { type NodeFailure, nodesFailed, type StoredError, storedError } from "./node-failure.ts";
+import { RUNNING_MS } from "./running-time.ts";
 import type { Slots } from "./slots.ts";
 import { askForStep, runStep, type StepApproval, type StepDecision, type StepUpdate } from "./step.ts";
 import { TurnChannel } from "./turn-channel.ts";
@@ -18,9 +19,8 @@ export type DagOutcome =
 
 type Outcomes = Readonly<Record<string, DagOutcome>>;
 
-/** The channels in which a DAG keeps what became of its nodes, and how long they ran. */
+/** The channel in which a DAG keeps what became of its nodes. */
 export const OUTCOMES = "outcomes";
-export const RUNNING_MS = "runningMs";
 
 /** A channel of outcomes by node. */
 export function outcomesChannel(): TurnChannel<Outcomes> {
@@ -28,11 +28,6 @@ export function outcomesChannel(): TurnChannel<Outcomes> {
     initial: {},
     reduce: (kept, added) => Object.assign({}, kept, ...added) as Outcomes,
   });
-}
-
-/** A channel that adds up how long supersteps ran: nodes that run side by side count once. */
-export function runningTimeChannel(): TurnChannel<number> {
-  return new TurnChannel({ initial: 0, reduce: (sum, spent) => sum + Math.max(...spent) });
 }
 
 /** One node of a DAG, without its types. */

@@ -1,6 +1,5 @@
 import {
   Annotation,
-  type LangGraphRunnableConfig,
   START,
   type StateDefinitionInit,
   StateGraph,
@@ -9,25 +8,16 @@ import {
 } from "@langchain/langgraph";
 import { z } from "zod";
 
-import { PerdureError } from "../errors/index.ts";
-import { decisionsChannel, type Effect, type NodeLike, nodeTraits, readNodeTraits } from "../nodes/index.ts";
+import { decisionsChannel, type Effect } from "../nodes/index.ts";
 import { refuseUnsafe } from "./check-graph.ts";
 import { anyFunction, checkOptions } from "./check-options.ts";
-import {
-  type DagFailurePolicy,
-  dagNode,
-  type DagWork,
-  OUTCOMES,
-  outcomesChannel,
-  RUNNING_MS,
-  runningTimeChannel,
-  settleNode,
-} from "./dag-node.ts";
+import { type DagFailurePolicy, dagNode, type DagWork, OUTCOMES, outcomesChannel, settleNode } from "./dag-node.ts";
 import { planDag } from "./dag-plan.ts";
 import { type Extended, extendState, type StateOf, type UpdateOf } from "./extend-state.ts";
 import type { NodeFailure } from "./node-failure.ts";
+import { RUNNING_MS, runningTimeChannel } from "./running-time.ts";
 import { Slots } from "./slots.ts";
-import type { StepApproval } from "./step.ts";
+import { isRun, refuseApprovalNode, type StepApproval, type StepRun, stepTraits } from "./step.ts";
 import { addTurnChannel, type ChannelHolder, startEachTurn } from "./turn-channel.ts";
 
 /** The channels every {@link dag} adds to the caller's: what people decided, and what did not get done. */
@@ -38,11 +28,6 @@ export type DagChannels = {
 
 /** The channels of a {@link dag}. */
 export type DagDefinition<Schema> = Extended<Schema, DagChannels>;
-
-/** A step's own work: a function, or anything with `invoke`, such as a Runnable or a compiled graph. */
-export type StepRun<State, Update> =
-  | ((state: State, config: LangGraphRunnableConfig) => Update | void | Promise<Update | void>)
-  | { invoke(state: State, config: LangGraphRunnableConfig): Promise<Update | void> };
 
 /** A node of a {@link dag}. */
 export interface DagNodeOptions<State, Update, Name extends string> {
@@ -159,7 +144,7 @@ export function dag<Schema extends StateDefinitionInit, const Name extends strin
   // The nodes read the outcomes, which are no part of the graph's own state.
   const input = Annotation.Root({ ...graph.channels });
   const rules = { slots: maxConcurrency === undefined ? undefined : new Slots(maxConcurrency), timeoutMs };
-  for (const work of works) graph.addNode(work.name, dagNode(work, rules), { input, ...traitsOf(work) });
+  for (const work of works) graph.addNode(work.name, dagNode(work, rules), { input, ...stepTraits(work, SETTLE) });
   const inOrder = order.flatMap((name) => works.filter((work) => work.name === name));
   const first = sequential ? order.slice(0, 1) : roots;
   graph.addNode(SETTLE, settleNode(inOrder, first, onFailure as DagFailurePolicy), { input });
@@ -187,34 +172,11 @@ type CheckedWork = DagWork & { readonly effect: Effect | undefined };
 function workOf(name: string, node: unknown): CheckedWork {
   const given = isRun(node) ? { run: node } : node;
   const { run, effect, ...rest } = checkOptions(`dag: node "${name}"`, NodeOptions, given);
-  for (const work of [run, rest.compensate]) refuseApprovalNode(name, work);
+  for (const work of [run, rest.compensate]) refuseApprovalNode(`dag: "${name}"`, work);
   const nothing = () => ({});
   return { name, run: run ?? nothing, effect, ...rest } as unknown as CheckedWork;
 }
 
-/** An approval node writes what was decided and goes on; here a no must stop what comes after it. */
-function refuseApprovalNode(name: string, run: unknown): void {
-  const options: unknown = typeof run === "function" && "options" in run ? run.options : undefined;
-  const metadata =
-    typeof options === "object" && options !== null && "metadata" in options ? options.metadata : undefined;
-  if (readNodeTraits(metadata).approval !== true) return;
-  throw new PerdureError("GRAPH_INVALID", `dag: "${name}" runs an approval node.`, {
-    hint: "Say what is to be asked with the node's own `approve`; a rejection then stops what comes after it.",
-  });
-}
-
-function traitsOf({ effect, approve, compensate }: CheckedWork) {
-  return nodeTraits({
-    ...(effect === undefined ? {} : { effect }),
-    ...(approve === undefined ? {} : { approval: true }),
-    ...(compensate === undefined ? {} : { compensate: SETTLE }),
-  });
-}
-
 function failuresChannel() {
   return Annotation<readonly NodeFailure[]>({ reducer: (_before, now) => now, default: () => [] });
-}
-
-function isRun(value: unknown): value is NodeLike<object, unknown> {
-  return typeof value === "function" || (typeof value === "object" && value !== null && "invoke" in value);
 }

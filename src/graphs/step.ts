@@ -4,11 +4,20 @@ import { PerdureError } from "../errors/index.ts";
 import {
   type ApprovalRequest,
   type DecisionRecord,
+  type Effect,
   type NodeLike,
+  nodeTraits,
+  readNodeTraits,
   requestApproval,
+  type TraitOptions,
   withPolicies,
 } from "../nodes/index.ts";
 import { show } from "./check-options.ts";
+
+/** A step's own work: a function, or anything with `invoke`, such as a Runnable or a compiled graph. */
+export type StepRun<State, Update> =
+  | ((state: State, config: LangGraphRunnableConfig) => Update | void | Promise<Update | void>)
+  | { invoke(state: State, config: LangGraphRunnableConfig): Promise<Update | void> };
 
 /** How a step is put to a person before it runs. */
 export type StepApproval = Omit<ApprovalRequest<never>, "actions"> & {
@@ -82,4 +91,32 @@ function isPlain(value: unknown): value is StepUpdate {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
+}
+
+/** What the checker and the drawing are told of a step; `undoneBy` is the node that runs compensations. */
+export function stepTraits(
+  { effect, approve, compensate }: { effect: Effect | undefined; approve?: unknown; compensate?: unknown },
+  undoneBy: string,
+): TraitOptions {
+  return nodeTraits({
+    ...(effect === undefined ? {} : { effect }),
+    ...(approve === undefined ? {} : { approval: true }),
+    ...(compensate === undefined ? {} : { compensate: undoneBy }),
+  });
+}
+
+/** Whether this is a step's work and not its options. */
+export function isRun(value: unknown): value is NodeLike<StepUpdate, unknown> {
+  return typeof value === "function" || (typeof value === "object" && value !== null && "invoke" in value);
+}
+
+/** An approval node writes what was decided and goes on; where the builder gives the order, a no must stop it. */
+export function refuseApprovalNode(where: string, run: unknown): void {
+  const options: unknown = typeof run === "function" && "options" in run ? run.options : undefined;
+  const metadata =
+    typeof options === "object" && options !== null && "metadata" in options ? options.metadata : undefined;
+  if (readNodeTraits(metadata).approval !== true) return;
+  throw new PerdureError("GRAPH_INVALID", `${where} runs an approval node.`, {
+    hint: "Say what is to be asked with the step's own `approve`; a rejection then stops what comes after it.",
+  });
 }

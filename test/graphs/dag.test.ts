@@ -49,7 +49,14 @@ describe("order", () => {
       const { type, step, payload } = event as { type: string; step: number; payload: { name: string } };
       if (type === "task") (steps[step] ??= []).push(payload.name);
     }
-    expect(Object.values(steps)).toEqual([["validate"], ["credit", "inventory"], ["payment"], ["fulfil"], ["notify"], ["settle"]]);
+    expect(Object.values(steps)).toEqual([
+      ["validate"],
+      ["credit", "inventory"],
+      ["payment"],
+      ["fulfil"],
+      ["notify"],
+      ["settle"],
+    ]);
     const { log, failures } = await graph.compile().invoke({});
     expect(log.toSorted()).toEqual(["credit", "fulfil", "inventory", "notify", "payment", "validate"]);
     expect(failures).toEqual([]);
