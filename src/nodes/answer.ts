@@ -3,14 +3,26 @@ import { Validator } from "@langchain/core/utils/json_schema";
 /** A JSON schema (draft 2020-12), as it is stored with a question. */
 export type AnswerSchema = Readonly<Record<string, unknown>>;
 
+/** Keywords whose errors only say that something further in is wrong. */
+const OUTER_KEYWORDS = new Set(["allOf", "anyOf", "items", "oneOf", "prefixItems", "properties"]);
+
 /**
- * Checks an answer against the schema its question carries (`interrupt.response_schema`).
- * @returns what is wrong, in one line such as `decisions: Array has too few items`; undefined when it fits
+ * Checks an answer against the schema its question carries (`interrupt.response_schema`), as it would be stored.
+ * @returns what is wrong, in one line such as `decisions: Array has too few items (1 < 2).`; undefined when it fits
  */
 export function answerProblem(schema: AnswerSchema, answer: unknown): string | undefined {
-  const { valid, errors } = new Validator(schema, "2020-12", false).validate(answer);
+  let stored: unknown;
+  try {
+    stored = JSON.parse(JSON.stringify(answer) ?? "null");
+  } catch (error) {
+    return `It can't be stored: ${error instanceof Error ? error.message : String(error)}.`;
+  }
+  const { valid, errors } = new Validator(schema, "2020-12", false).validate(stored);
   if (valid) return undefined;
-  const told = errors.reduce((left, right) => (weight(right) > weight(left) ? right : left));
+  const inner = errors.filter(({ keyword }) => !OUTER_KEYWORDS.has(keyword));
+  const told = (inner.length > 0 ? inner : errors).reduce((left, right) =>
+    weight(right) > weight(left) ? right : left,
+  );
   const place = told.instanceLocation.replace(/^#\/?/, "").replaceAll("/", ".");
   return place === "" ? told.error : `${place}: ${told.error}`;
 }
@@ -23,5 +35,5 @@ function weight({
   readonly instanceLocation: string;
   readonly keyword: string;
 }): number {
-  return instanceLocation.split("/").length + (keyword === "const" ? 0 : 0.5);
+  return instanceLocation.split("/").length - (keyword === "const" ? 1.5 : 0);
 }
