@@ -2,7 +2,7 @@ export { createRunner } from "./runner/index.ts";
 export type { OpenInterrupt, RunEvent, Runner, ThreadState } from "./runner/index.ts";
 export { openCheckpointer } from "./checkpoint/index.ts";
 export type { Checkpointer } from "./checkpoint/index.ts";
-export { cappedEdge, checkGraph, reactGraph } from "./graphs/index.ts";
+export { cappedEdge, chain, checkGraph, dag, drawGraph, mapReduce, reactGraph } from "./graphs/index.ts";
 export { effect, once, requestApproval, sleep, sleepUntil, waitForSignal, withPolicies } from "./nodes/index.ts";
 export { PerdureError, isPerdureError } from "./errors/index.ts";
 export type { ErrorCode } from "./errors/index.ts";

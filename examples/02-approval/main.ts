@@ -1,16 +1,17 @@
 // A refund that a person approves, from the first question to the money moving once.
-import assert from "node:assert/strict";
 import { isPerdureError } from "perdure";
 import { scriptedModel } from "../scripted-model.ts";
 // #region quick-start
+import assert from "node:assert/strict";
 import { tool } from "@langchain/core/tools";
-import { createRunner, openCheckpointer, reactGraph } from "perdure";
+import { createRunner, drawGraph, effect, openCheckpointer, reactGraph } from "perdure";
 import { z } from "zod";
 
 const refund = tool(({ orderId, cents }) => `moved ${cents} cents for ${orderId}`, {
   name: "refund",
   description: "Moves money back to a customer",
   schema: z.object({ orderId: z.string(), cents: z.number() }),
+  ...effect("irreversible"),
 });
 // #endregion
 
@@ -20,7 +21,10 @@ await using scripted = await scriptedModel(({ results }) =>
 const { model } = scripted;
 
 // #region quick-start
+// `model` is any chat model of LangChain, such as new ChatOpenAI({ model: "gpt-5-mini" }).
 const graph = reactGraph({ model, tools: [refund], approve: ["refund"], maxIterations: 5 });
+console.log(drawGraph(graph));
+
 const checkpointer = await openCheckpointer("pglite:memory"); // or postgres://…, pglite:./threads, sqlite:./file
 const support = createRunner(graph, { name: "support", checkpointer });
 

@@ -29,7 +29,10 @@ console.log(`process ${second.pid}: resumed "report-1" and finished it: ${chapte
 const ledger = (await readFile(join(folder, "ledger.txt"), "utf8")).trim().split("\n");
 const writtenBySecond = ledger.filter((line) => line.startsWith(`${second.pid} `)).length;
 assert.equal(signal, "SIGKILL");
-assert.deepEqual(chapters, [1, 2, 3, 4, 5, 6].map((n) => `Chapter ${n}`));
+assert.deepEqual(
+  chapters,
+  [1, 2, 3, 4, 5, 6].map((n) => `Chapter ${n}`),
+);
 assert.ok(writtenBySecond <= 6 - kept, `the second process wrote ${writtenBySecond} chapters`);
 console.log(`It wrote ${writtenBySecond} of the 6 chapters; what was kept was never written again.`);
 await rm(folder, { recursive: true });

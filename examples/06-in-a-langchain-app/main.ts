@@ -21,17 +21,24 @@ const runnable = createRunner(graph, { name: "writer", checkpointer }).asRunnabl
 
 // An ordinary LangChain chain: prompt → state → durable graph → text.
 const prompt = ChatPromptTemplate.fromMessages([["human", "Write one line about {topic}."]]);
-const toState = RunnableLambda.from((value: Awaited<ReturnType<typeof prompt.invoke>>) => ({ messages: value.messages }));
+const toState = RunnableLambda.from((value: Awaited<ReturnType<typeof prompt.invoke>>) => ({
+  messages: value.messages,
+}));
 const chain = prompt.pipe(toState).pipe(runnable);
 
 const config = { configurable: { thread_id: "letter-1" } };
-const asked = (await chain.invoke({ topic: "the sea" }, config)) as { __interrupt__?: { id: string; value: unknown }[] };
+const asked = (await chain.invoke({ topic: "the sea" }, config)) as {
+  __interrupt__?: { id: string; value: unknown }[];
+};
 const [question] = asked.__interrupt__ ?? [];
 assert(question);
 console.log("asked:", question.value);
 
 const done = await runnable.invoke(new Command({ resume: { [question.id]: "yes, send it" } }), config);
-console.log("done: ", done.messages.map(({ text }) => text));
+console.log(
+  "done: ",
+  done.messages.map(({ text }) => text),
+);
 assert.deepEqual(
   done.messages.map(({ text }) => text),
   ["Write one line about the sea.", "Draft: Write one line about the sea.", "Reviewed: yes, send it"],
