@@ -55,17 +55,30 @@ export interface Driven {
 /** Why a drive was stopped by `runner.cancel`. */
 class Cancelled extends Error {}
 
+/** A drive under way in this process. */
+interface LiveDrive {
+  readonly stop: AbortController;
+  readonly over: Promise<unknown>;
+}
+
+/** By checkpointer and not by runner: two runners of a process may drive the same threads, and either may cancel. */
+const LIVE = new WeakMap<Checkpointer, Map<string, Set<LiveDrive>>>();
+
 /** Drives the threads of one graph: who may drive, with which plan, until when. */
 export class Driver {
   readonly engine: Engine;
   readonly checkpointer: Checkpointer;
   readonly now: () => number;
-  readonly #live = new Map<string, Set<{ readonly stop: AbortController; readonly over: Promise<unknown> }>>();
+  /** What this process drives, by thread. */
+  readonly #live: Map<string, Set<LiveDrive>>;
 
   constructor(engine: Engine, checkpointer: Checkpointer, now: () => number) {
     this.engine = engine;
     this.checkpointer = checkpointer;
     this.now = now;
+    let live = LIVE.get(checkpointer);
+    if (live === undefined) LIVE.set(checkpointer, (live = new Map()));
+    this.#live = live;
   }
 
   /** Reads where the thread stands. Undefined for one without checkpoints. */
@@ -262,8 +275,8 @@ export class Driver {
     return { view, error, stoppedBy: gate.stoppedBy };
   }
 
-  #register(threadId: string, drive: { readonly stop: AbortController; readonly over: Promise<unknown> }): () => void {
-    const drives = this.#live.get(threadId) ?? new Set();
+  #register(threadId: string, drive: LiveDrive): () => void {
+    const drives = this.#live.get(threadId) ?? new Set<LiveDrive>();
     this.#live.set(threadId, drives.add(drive));
     return () => {
       drives.delete(drive);

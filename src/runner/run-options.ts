@@ -102,6 +102,11 @@ export function checkSignal(signal: object): void {
   check("runner.signal", "no signal", SIGNAL, signal);
 }
 
+/** Refuses what is no reason to cancel. */
+export function checkReason(reason: unknown): void {
+  check("runner.cancel", "no reason", z.string(), reason);
+}
+
 /** Refuses what a runner can't be made with; the checkpointer has an error of its own. */
 export function checkRunnerOptions(options: object): void {
   check("createRunner", "options that don't fit", RUNNER, options);

@@ -10,7 +10,7 @@ import type { ForkOptions, UpdateOptions } from "./edit-thread.ts";
 import type { AskedOf, DrivableGraph, InputOf, NodeOf, ValuesOf } from "./graph-types.ts";
 import { PregelEngine } from "./pregel-engine.ts";
 import type { RunEvent } from "./run-event.ts";
-import { checkOptions, checkRunnerOptions, checkSignal, checkThreadId } from "./run-options.ts";
+import { checkOptions, checkReason, checkRunnerOptions, checkSignal, checkThreadId } from "./run-options.ts";
 import type { ContinueOptions, RunOptions, StartOptions, StepOptions } from "./run-options.ts";
 import { RunnerRunnable } from "./runner-runnable.ts";
 import { streamEvents } from "./stream-events.ts";
@@ -190,6 +190,7 @@ export function createRunner<const G extends DrivableGraph>(
     },
     async cancel(threadId, reason) {
       checkThreadId(threadId);
+      checkReason(reason);
       return stateOf({ view: await threads.cancel(threadId, reason) });
     },
     asRunnable() {
