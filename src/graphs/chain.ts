@@ -27,7 +27,7 @@ import {
   type StepApproval,
   type StepDecision,
   type StepRun,
-  stepTraits,
+  stepOptions,
   type StepUpdate,
 } from "./step.ts";
 import { addTurnChannel, type ChannelHolder, TurnChannel } from "./turn-channel.ts";
@@ -87,7 +87,7 @@ const Step = z.strictObject({
 });
 
 /** The channel of the step to go on with; the steps before it have nothing to do. */
-const NEXT = "next";
+const NEXT = "chain.next";
 
 /**
  * A graph of steps that run one after the other, in the order they are written in. Each step is a node, so its result is
@@ -133,7 +133,7 @@ export function chain<Schema extends StateDefinitionInit, const Name extends str
   works.forEach((work, at) => {
     graph.addNode(work.name, stepNode(work, names.slice(at + 1), rules as Rules), {
       input,
-      ...stepTraits(work, work.name),
+      ...stepOptions(work),
     });
     graph.addEdge(names[at - 1] ?? START, work.name);
   });

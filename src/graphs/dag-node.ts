@@ -20,7 +20,7 @@ export type DagOutcome =
 type Outcomes = Readonly<Record<string, DagOutcome>>;
 
 /** The channel in which a DAG keeps what became of its nodes. */
-export const OUTCOMES = "outcomes";
+export const OUTCOMES = "dag.outcomes";
 
 /** A channel of outcomes by node. */
 export function outcomesChannel(): TurnChannel<Outcomes> {

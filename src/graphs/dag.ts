@@ -17,7 +17,7 @@ import { type Extended, extendState, type StateOf, type UpdateOf } from "./exten
 import type { NodeFailure } from "./node-failure.ts";
 import { RUNNING_MS, runningTimeChannel } from "./running-time.ts";
 import { Slots } from "./slots.ts";
-import { isRun, refuseApprovalNode, type StepApproval, type StepRun, stepTraits } from "./step.ts";
+import { isRun, refuseApprovalNode, type StepApproval, type StepRun, stepOptions } from "./step.ts";
 import { addTurnChannel, type ChannelHolder, startEachTurn } from "./turn-channel.ts";
 
 /** The channels every {@link dag} adds to the caller's: what people decided, and what did not get done. */
@@ -144,7 +144,11 @@ export function dag<Schema extends StateDefinitionInit, const Name extends strin
   // The nodes read the outcomes, which are no part of the graph's own state.
   const input = Annotation.Root({ ...graph.channels });
   const rules = { slots: maxConcurrency === undefined ? undefined : new Slots(maxConcurrency), timeoutMs };
-  for (const work of works) graph.addNode(work.name, dagNode(work, rules), { input, ...stepTraits(work, SETTLE) });
+  for (const work of works)
+    graph.addNode(work.name, dagNode(work, rules), {
+      input,
+      ...stepOptions({ ...work, undoneBy: work.compensate && SETTLE }),
+    });
   const inOrder = order.flatMap((name) => works.filter((work) => work.name === name));
   const first = sequential ? order.slice(0, 1) : roots;
   graph.addNode(SETTLE, settleNode(inOrder, first, onFailure as DagFailurePolicy), { input });

@@ -19,7 +19,7 @@ import { anyFunction, checkOptions, show } from "./check-options.ts";
 import { type Extended, extendState, type StateOf, type UpdateOf } from "./extend-state.ts";
 import { type NodeFailure, nodesFailed, type StoredError, storedError } from "./node-failure.ts";
 import { Slots } from "./slots.ts";
-import { askForStep, type StepApproval, type StepDecision, stepTraits, type StepUpdate } from "./step.ts";
+import { askForStep, type StepApproval, type StepDecision, stepOptions, type StepUpdate } from "./step.ts";
 import { addTurnChannel, type ChannelHolder, TurnChannel } from "./turn-channel.ts";
 
 /** The channels of a {@link mapReduce}: the caller's, and what people decided. */
@@ -89,7 +89,7 @@ const Options = z.object({
 });
 
 /** The channel of what became of the items, by their place. */
-const OUTCOMES = "outcomes";
+const OUTCOMES = "map.outcomes";
 
 /** What the way to "reduce" is called when there is nothing to do. */
 const NO_ITEMS = "no items";
@@ -138,7 +138,7 @@ export function mapReduce<Schema extends StateDefinitionInit, Item, Result>(
   );
 
   const slots = maxConcurrency === undefined ? undefined : new Slots(maxConcurrency);
-  graph.addNode("map", mapNode(loose, slots), stepTraits({ effect, approve: options.approve }, "map"));
+  graph.addNode("map", mapNode(loose, slots), stepOptions({ effect, approve: options.approve }));
   graph.addNode("reduce", reduceNode(loose, onFailure), { input: Annotation.Root({ ...graph.channels }) });
   graph.addEdge("map", "reduce");
   const sendItems = (state: StepUpdate) => {

@@ -1,10 +1,10 @@
-import { type Budget, budgetChannel, budgetExceeded, type Spending } from "../nodes/index.ts";
+import { type Budget, budgetChannel, budgetExceeded, type BudgetPlace, type Spending } from "../nodes/index.ts";
 import { type ChannelHolder, addTurnChannel, TurnChannel, turnCounter } from "./turn-channel.ts";
 
 /** The names of the channels that count a turn's rounds, keep what it was granted, and what it spent. */
-export const ITERATIONS = "iterations";
-const ALLOWANCE = "allowance";
-const SPENDING = "budget";
+export const ITERATIONS = "react.iterations";
+const ALLOWANCE = "react.allowance";
+const SPENDING = "react.budget";
 
 /** What a turn was granted, at its start or by a person who said that it may go on. */
 interface Allowance {
@@ -46,10 +46,11 @@ export class RoundLimit {
   }
 
   /** The policy that counts what a node spends, and lets the edges do the limiting. */
-  get counting(): Budget | false {
+  get counting(): (Budget & BudgetPlace<never>) | false {
     if (this.#budget === undefined) return false;
     const { price, wallTimeMs } = this.#budget;
     return {
+      budgetKey: SPENDING,
       ...(price === undefined ? {} : { price }),
       ...(wallTimeMs === undefined ? {} : { wallTimeMs: Number.MAX_SAFE_INTEGER }),
     };
@@ -58,7 +59,8 @@ export class RoundLimit {
   /** Why the turn may not go on; `undefined` while it may. */
   spent(state: State): Spent | undefined {
     const { rounds, after } = state[ALLOWANCE] as Allowance;
-    if ((state[ITERATIONS] as number) >= rounds) return { code: "ITERATION_LIMIT", limit: `${rounds} rounds of tools` };
+    if ((state[ITERATIONS] as number) >= rounds)
+      return { code: "ITERATION_LIMIT", limit: `${rounds} ${rounds === 1 ? "round" : "rounds"} of tools` };
     if (this.#budget === undefined) return undefined;
     const excess = budgetExceeded(since(after, state[SPENDING] as Spending), this.#budget);
     if (excess === undefined) return undefined;

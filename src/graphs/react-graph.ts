@@ -122,7 +122,8 @@ const Options = z.object({
  * - Rounds are counted in the state, per turn, and enforced in the conditional edge (H8).
  * - No call stays unanswered, whatever becomes of it: providers refuse such a conversation.
  *
- * Returns a `StateGraph`, not compiled: add to it, embed it, draw it.
+ * Returns a `StateGraph`, not compiled: add to it, embed it, draw it. A runner drives it as far as its cap allows; LangGraph's own
+ * `invoke` stops at its `recursionLimit` of 25 supersteps, which is 11 rounds.
  *
  * @throws {PerdureError} `OPTIONS_INVALID`; `GRAPH_UNSAFE` for an irreversible tool without approval or compensation.
  *

@@ -93,16 +93,22 @@ function isPlain(value: unknown): value is StepUpdate {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** What the checker and the drawing are told of a step; `undoneBy` is the node that runs compensations. */
-export function stepTraits(
-  { effect, approve, compensate }: { effect: Effect | undefined; approve?: unknown; compensate?: unknown },
-  undoneBy: string,
-): TraitOptions {
-  return nodeTraits({
+/** How a step is added to the graph: what the checker and the drawing are told of it, and the graph it runs, if it is one. */
+export function stepOptions(step: {
+  readonly run?: unknown;
+  readonly effect: Effect | undefined;
+  readonly approve?: unknown;
+  /** The node that runs its compensation. */
+  readonly undoneBy?: string | undefined;
+}): TraitOptions & { subgraphs?: object[] } {
+  const { run, effect, approve, undoneBy } = step;
+  const traits = nodeTraits({
     ...(effect === undefined ? {} : { effect }),
     ...(approve === undefined ? {} : { approval: true }),
-    ...(compensate === undefined ? {} : { compensate: undoneBy }),
+    ...(undoneBy === undefined ? {} : { compensate: undoneBy }),
   });
+  const isGraph = typeof run === "object" && run !== null && "lg_is_pregel" in run;
+  return isGraph ? { ...traits, subgraphs: [run] } : traits;
 }
 
 /** Whether this is a step's work and not its options. */

@@ -94,7 +94,7 @@ export function addTurnChannel<Value, Update>(
   const taken = existing !== undefined && !(existing instanceof TurnChannel);
   if (taken || graph.branches[START]?.[startNameOf(name)] !== undefined) {
     throw new PerdureError("GRAPH_INVALID", `The graph already has a channel "${name}".`, {
-      hint: "Give the new one another name (`counter` of cappedEdge).",
+      hint: "Give one of them another name; a capped edge's is its `counter`.",
     });
   }
   if ("__root__" in graph.channels) {

@@ -196,7 +196,7 @@ describe("the cap", () => {
       .compile()
       .invoke(say("?"));
     expectAnswered(messages);
-    expect(lines(messages).at(-1)).toBe("ai: I stopped at the limit of 1 rounds of tools.");
+    expect(lines(messages).at(-1)).toBe("ai: I stopped at the limit of 1 round of tools.");
   });
 
   test("the cap starts anew with each turn and goes on over a crash", async () => {
