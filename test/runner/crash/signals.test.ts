@@ -42,7 +42,7 @@ it("signals that came early are given out in one go, one to each who waits", asy
   const runner = createRunner(graph, { name: "scans", checkpointer });
   for (const payload of [1, 2, 3, 4]) await runner.signal("t", { name: "scan", payload });
   expect(await runner.start("t", { log: [] })).toMatchObject({ status: "done" });
-  expect((await runner.inspect("t")).values.log.toSorted()).toEqual([1, 2, 3, 4]);
+  expect(new Set((await runner.inspect("t")).values.log)).toEqual(new Set([1, 2, 3, 4]));
 });
 
 it("a signal that was given away while somebody else looked is not given away again", async () => {

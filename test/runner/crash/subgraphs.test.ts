@@ -1,0 +1,44 @@
+import { Annotation, START, StateGraph, interrupt } from "@langchain/langgraph";
+import { expect, it } from "vitest";
+import { openCheckpointer } from "perdure/checkpoint";
+import { once } from "perdure/nodes";
+import { createRunner } from "perdure/runner";
+
+const State = Annotation.Root({
+  log: Annotation<string[], string[]>({ reducer: (kept, added) => kept.concat(added), default: () => [] }),
+});
+
+/** Two nodes in parallel, of which one asks after an effect; `wraps` of graphs around them. */
+function nestedGraph(wraps: readonly ("node" | "call")[], ran: string[]) {
+  let graph = new StateGraph(State)
+    .addNode("sound", () => {
+      ran.push("sound");
+      return { log: ["sound"] };
+    })
+    .addNode("asks", async () => {
+      ran.push("asks");
+      await once("effect", () => ran.push("effect"));
+      return { log: [String(interrupt("sure?"))] };
+    })
+    .addEdge(START, "sound")
+    .addEdge(START, "asks")
+    .compile();
+  for (const wrap of wraps) {
+    const inner = graph;
+    const node = wrap === "node" ? inner : (state: typeof State.State) => inner.invoke(state);
+    graph = new StateGraph(State).addNode("inner", node).addEdge(START, "inner").compile() as never;
+  }
+  return graph;
+}
+
+const nestings: readonly (readonly ("node" | "call")[])[] = [[], ["node"], ["call"]];
+
+it.each(nestings)("I2: what is finished in a subgraph does not run again: %s %s", async (...wraps) => {
+  const ran: string[] = [];
+  const graph = nestedGraph(wraps.filter(Boolean), ran);
+  const runner = createRunner(graph, { name: "nested", checkpointer: await openCheckpointer("memory:") });
+
+  expect(await runner.start("t", { log: [] })).toMatchObject({ status: "interrupted" });
+  expect(await runner.resume("t", { answer: "yes" })).toMatchObject({ status: "done" });
+  expect(ran.toSorted()).toEqual(["asks", "asks", "effect", "sound"]);
+});
