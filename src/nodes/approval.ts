@@ -7,10 +7,10 @@ import { nodeTraits } from "./effect.ts";
 import type { TraitOptions } from "./effect.ts";
 import { parseOptions } from "./parse-options.ts";
 import { requestApproval } from "./request-approval.ts";
-import type { Approval, OnExpiry } from "./request-approval.ts";
+import type { Approval, ExpiryNode, OnExpiry } from "./request-approval.ts";
 
 /** What an {@link approval} node asks, and where it goes on. */
-export interface ApprovalOptions<State, Node extends string, Update> {
+export interface ApprovalOptions<State, Node extends string, Expiry extends OnExpiry, Update> {
   /** What to decide about; an empty list goes on as approved, without asking. */
   readonly actions:
     | readonly ActionToApprove[]
@@ -25,13 +25,13 @@ export interface ApprovalOptions<State, Node extends string, Update> {
   /** How long they have, from when they are first asked. @default for ever */
   readonly expiresInMs?: number;
   /** What happens when nobody decides in time. @default "reject" */
-  readonly onExpiry?: OnExpiry<Node>;
+  readonly onExpiry?: Expiry;
   /** Where to go on when every action was approved or edited. @default along the node's edges */
   readonly onApprove?: Node;
   /** Where to go on when any was rejected; goes with `onApprove`. @default along the node's edges */
   readonly onReject?: Node;
   /** What else to write to the state, such as edited arguments. */
-  readonly update?: (approval: Approval<Node>, state: State) => Update | Promise<Update>;
+  readonly update?: (approval: Approval<Node | ExpiryNode<Expiry>>, state: State) => Update | Promise<Update>;
   /** The channel that keeps the decisions ({@link decisionsChannel}). @default "decisions" */
   readonly decisionsKey?: string;
 }
@@ -71,34 +71,42 @@ const Options = z
  *   onReject: "explain",
  * });
  */
-export function approval<State, const Node extends string = never, Update extends object = object>(
-  options: ApprovalOptions<State, Node, Update>,
-): ApprovalNode<State, Node, Update> {
+export function approval<
+  State,
+  const Node extends string = never,
+  const Expiry extends OnExpiry = never,
+  Update extends object = object,
+>(options: ApprovalOptions<State, Node, Expiry, Update>): ApprovalNode<State, Node | ExpiryNode<Expiry>, Update> {
+  type Target = Node | ExpiryNode<Expiry>;
   const { decisionsKey } = parseOptions("approval", Options, options);
   const { actions, onApprove, onReject, update } = options;
-  const ends = [...new Set([onApprove, onReject, expiryNode(options.onExpiry)].filter((node) => node !== undefined))];
+  const ends = [
+    ...new Set([onApprove, onReject, expiryNode(options.onExpiry)].filter((node) => node !== undefined)),
+  ] as Target[];
 
   const node = async (state: State, config: LangGraphRunnableConfig) => {
     const asked = typeof actions === "function" ? await actions(state, config) : actions;
-    const result: Approval<Node> =
+    const result: Approval<Target> =
       asked.length === 0
         ? { decisions: [], records: [], expired: false }
-        : await requestApproval<Node>(request(options, asked));
+        : await requestApproval<Expiry>(request(options, asked));
     const written = {
       ...(await update?.(result, state)),
       [decisionsKey]: result.records,
     } as unknown as ApprovalUpdate<Update>;
     const rejected = result.decisions.some(({ type }) => type === "reject");
     const goto = result.goto ?? (rejected ? onReject : onApprove);
-    return goto === undefined ? written : new Command<unknown, ApprovalUpdate<Update>, Node>({ update: written, goto });
+    return goto === undefined
+      ? written
+      : new Command<unknown, ApprovalUpdate<Update>, Target>({ update: written, goto });
   };
   return Object.assign(node, {
     options: { ...nodeTraits({ approval: true }), ...(ends.length === 0 ? {} : { ends }) },
   });
 }
 
-function request<State, Node extends string, Update>(
-  options: ApprovalOptions<State, Node, Update>,
+function request<State, Node extends string, Expiry extends OnExpiry, Update>(
+  options: ApprovalOptions<State, Node, Expiry, Update>,
   actions: readonly ActionToApprove[],
 ) {
   const { assignee, comment, expiresInMs, onExpiry } = options;
@@ -111,9 +119,7 @@ function request<State, Node extends string, Update>(
   };
 }
 
-function expiryNode<Node extends string>(onExpiry: OnExpiry<Node> | undefined): Node | undefined {
+function expiryNode(onExpiry: OnExpiry | undefined): string | undefined {
   if (onExpiry === undefined || onExpiry === "reject") return undefined;
-  return typeof onExpiry === "string"
-    ? (onExpiry as Node)
-    : expiryNode((onExpiry as { onExpiry?: OnExpiry<Node> }).onExpiry);
+  return typeof onExpiry === "string" ? onExpiry : expiryNode(onExpiry.onExpiry);
 }

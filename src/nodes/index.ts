@@ -9,7 +9,7 @@ export { getIdempotencyKey } from "./idempotency-key.ts";
 export { approval } from "./approval.ts";
 export type { ApprovalNode, ApprovalOptions, ApprovalUpdate } from "./approval.ts";
 export { requestApproval } from "./request-approval.ts";
-export type { Approval, ApprovalRequest, Escalation, OnExpiry } from "./request-approval.ts";
+export type { Approval, ApprovalRequest, Escalation, ExpiryNode, OnExpiry } from "./request-approval.ts";
 export type { ActionToApprove, ApprovalAnswer, ApprovalQuestion, Decision, DecisionType } from "./approval-question.ts";
 export { decisionsChannel } from "./decisions.ts";
 export type { Action, DecisionRecord } from "./decisions.ts";

@@ -25,6 +25,15 @@ export interface Escalation<Node extends string = string> {
   readonly onExpiry?: OnExpiry<Node>;
 }
 
+/** The node that an `onExpiry` names at the end of its escalations, of which it looks at the first eight. */
+export type ExpiryNode<Expiry, Depth extends readonly unknown[] = []> = Expiry extends string
+  ? Exclude<Expiry, "reject">
+  : Depth["length"] extends 8
+    ? never
+    : Expiry extends { readonly onExpiry?: infer Next }
+      ? ExpiryNode<Next, [...Depth, Next]>
+      : never;
+
 /** What {@link requestApproval} asks, and of whom. */
 export interface ApprovalRequest<Node extends string = string> {
   /** What to decide about, at least one. */
@@ -96,14 +105,14 @@ const Request = z
  * const { decisions: [decision], records } = await requestApproval({ actions: [{ name: "refund", args: { amount: 40 } }] });
  * if (decision?.type !== "approve") return { decisions: records };
  */
-export async function requestApproval<const Node extends string = string>(
-  request: ApprovalRequest<Node>,
-): Promise<Approval<Node>> {
-  const { actions } = parseOptions("requestApproval", Request, request) as ApprovalRequest<Node>;
+export async function requestApproval<const Expiry extends OnExpiry = never>(
+  request: Omit<ApprovalRequest, "onExpiry"> & { readonly onExpiry?: Expiry },
+): Promise<Approval<ExpiryNode<Expiry>>> {
+  const { actions } = parseOptions("requestApproval", Request, request) as ApprovalRequest;
   const asked = approvalQuestion(actions);
   const schema = approvalAnswerSchema(asked);
   const records: DecisionRecord[] = [];
-  for (let stage: Stage<Node> = request; ;) {
+  for (let stage: Stage = request; ;) {
     const question = await questionTo(stage, asked);
     const outcome = ask("requestApproval", question, schema, (answer) => readAnswer(schema, answer));
     if (!outcome.due) {
@@ -127,21 +136,22 @@ export async function requestApproval<const Node extends string = string>(
     const message = `Nobody decided until ${question.dueAt}.`;
     const decisions = actions.map((): Decision => ({ type: "reject", message }));
     records.push(...recordsOf(actions, decisions, stage, outcome));
-    const goto = stage.onExpiry === undefined || stage.onExpiry === "reject" ? undefined : (stage.onExpiry as Node);
+    const goto =
+      stage.onExpiry === undefined || stage.onExpiry === "reject" ? undefined : (stage.onExpiry as ExpiryNode<Expiry>);
     return { decisions, records, expired: true, ...(goto === undefined ? {} : { goto }) };
   }
 }
 
 /** One round of asking: the first, or an escalation. */
-type Stage<Node extends string> = Omit<ApprovalRequest<Node>, "actions">;
+type Stage = Omit<ApprovalRequest, "actions">;
 
-function nextStage<Node extends string>(stage: Stage<Node>): Stage<Node> | undefined {
+function nextStage(stage: Stage): Stage | undefined {
   if (typeof stage.onExpiry !== "object") return undefined;
   const { escalateTo, onExpiry = "reject", expiresInMs = stage.expiresInMs } = stage.onExpiry;
   return { ...stage, assignee: escalateTo, onExpiry, ...(expiresInMs === undefined ? {} : { expiresInMs }) };
 }
 
-async function questionTo(stage: Stage<string>, asked: ApprovalQuestion): Promise<ApprovalQuestion> {
+async function questionTo(stage: Stage, asked: ApprovalQuestion): Promise<ApprovalQuestion> {
   const { assignee, comment, expiresInMs } = stage;
   return {
     ...asked,
@@ -159,7 +169,7 @@ function readAnswer(schema: AnswerSchema, answer: unknown): Reading<ApprovalAnsw
 function recordsOf(
   actions: readonly ActionToApprove[],
   decisions: readonly (Decision | { readonly type: "escalate" })[],
-  stage: Stage<string>,
+  stage: Stage,
   outcome: Outcome<ApprovalAnswer>,
 ): DecisionRecord[] {
   const by = outcome.due

@@ -1,7 +1,7 @@
 import { Annotation, Command, END, MemorySaver, START, StateGraph } from "@langchain/langgraph";
 import { describe, expect, test } from "vitest";
 import { approval, decisionsChannel, readNodeTraits } from "perdure/nodes";
-import type { DueAnswer } from "perdure/nodes";
+import type { ApprovalNode, DueAnswer } from "perdure/nodes";
 
 const State = Annotation.Root({
   amount: Annotation<number>(),
@@ -18,7 +18,7 @@ const routed = {
   onReject: "explain",
 } as const;
 
-function graphOf(ask: ReturnType<typeof approval<typeof State.State, "refund" | "explain" | "call", object>>) {
+function graphOf(ask: ApprovalNode<typeof State.State, "refund" | "explain" | "call", object>) {
   return new StateGraph(State)
     .addNode("ask", ask, ask.options)
     .addNode("refund", ({ amount }) => ({ path: `refund ${amount}` }))

@@ -17,7 +17,7 @@ import {
   waitForSignal,
   withPolicies,
 } from "perdure/nodes";
-import type { Decision, DecisionRecord, Spending, Usage } from "perdure/nodes";
+import type { Decision, DecisionRecord, Escalation, Spending, Usage } from "perdure/nodes";
 import { expectTypeOf, test } from "vitest";
 import { z } from "zod";
 
@@ -108,6 +108,17 @@ test("approval goes only to the nodes it names, and reads the state it is given"
 test("requestApproval gives decisions to tell apart by their type, and the node that onExpiry names", async () => {
   const result = await requestApproval({ actions: [{ name: "a", args: {} }], expiresInMs: 1, onExpiry: "call" });
   expectTypeOf(result.goto).toEqualTypeOf<"call" | undefined>();
+  const escalated = await requestApproval({
+    actions: [],
+    expiresInMs: 1,
+    onExpiry: { escalateTo: "bob", onExpiry: "call" },
+  });
+  expectTypeOf(escalated.goto).toEqualTypeOf<"call" | undefined>();
+  const never = await requestApproval({ actions: [], expiresInMs: 1, onExpiry: { escalateTo: "bob" } });
+  expectTypeOf(never.goto).toEqualTypeOf<undefined>();
+  const declared: Escalation<"call"> = { escalateTo: "bob" };
+  const passedOn = await requestApproval({ actions: [], expiresInMs: 1, onExpiry: declared });
+  expectTypeOf(passedOn.goto).toEqualTypeOf<"call" | undefined>();
   const [decision] = result.decisions;
   expectTypeOf(decision).toEqualTypeOf<Decision | undefined>();
   if (decision?.type === "edit") expectTypeOf(decision.editedAction.name).toEqualTypeOf<string>();
