@@ -47,13 +47,6 @@ export class CharCanvas {
     }
   }
 
-  /** Whether nothing stands in a stretch of a row. */
-  isFree(row: number, from: number, to: number): boolean {
-    const cells = this.#rows[row] ?? [];
-    for (let column = from; column <= to; column++) if (cells[column] !== undefined) return false;
-    return true;
-  }
-
   /** The sheet, line by line; `paint` colours stretches that have a tone. */
   render(paint: (text: string, tone: string) => string): string {
     return this.#rows.map((row) => renderRow(row, paint)).join("\n");

@@ -30,7 +30,7 @@ export interface Drawing {
 }
 
 /** Signs that are one column wide in a terminal. */
-export const PERSON = "☺";
+const PERSON = "☺";
 const WARNING = "⚠";
 
 /** What to draw of a graph. */

@@ -1,5 +1,6 @@
 export { cappedEdge } from "./capped-edge.ts";
 export type { CappedEdgeOptions, CappedRoute } from "./capped-edge.ts";
+export { turnCounter } from "./turn-channel.ts";
 export { checkGraph } from "./check-graph.ts";
 export type { CheckGraphOptions, GraphFinding } from "./check-graph.ts";
 export type { InspectableGraph } from "./graph-shape.ts";

@@ -135,7 +135,10 @@ export async function writeChannel(name: string, update: unknown, config: Runnab
   await Channel.writeTo([], { [name]: update }).invoke(null, config);
 }
 
-/** A counter of rounds: several tasks of one superstep that count are one round. */
+/**
+ * A channel that counts rounds, for the `counter` of a {@link cappedEdge}: put it into a state (`rounds: turnCounter`) whose nodes
+ * are to see the count. Several tasks of one superstep that count are one round.
+ */
 export function turnCounter(): TurnChannel<number, number> {
   return new TurnChannel({ initial: 0, reduce: (count, added) => count + Math.max(...added) });
 }

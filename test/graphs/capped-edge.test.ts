@@ -10,7 +10,7 @@ import {
   StateGraph,
   StateSchema,
 } from "@langchain/langgraph";
-import { cappedEdge } from "perdure/graphs";
+import { cappedEdge, turnCounter } from "perdure/graphs";
 import { expect, test } from "vitest";
 import { z } from "zod";
 
@@ -240,4 +240,28 @@ test("a counter whose name is taken is GRAPH_INVALID", () => {
   expect(() => add("drafts")).toThrow(expect.objectContaining({ code: "GRAPH_INVALID" }));
   add("rounds");
   expect(() => add("rounds")).toThrow(expect.objectContaining({ code: "GRAPH_INVALID" }));
+});
+
+test("a graph whose state is a single value has no place for a counter", () => {
+  const graph = new StateGraph({ channels: { __root__: null } } as never) as unknown as StateGraph<
+    unknown,
+    unknown,
+    unknown,
+    "a"
+  >;
+  expect(() => cappedEdge(graph, { from: "a", to: "a", max: 1, onLimit: END })).toThrow(
+    expect.objectContaining({ code: "GRAPH_INVALID", message: expect.stringContaining("single value") }),
+  );
+});
+
+test("a counter in the graph's own state is visible to its nodes, and starts anew with each turn", async () => {
+  const State = Annotation.Root({
+    seen: Annotation<number[]>({ reducer: (a, b) => [...a, ...b], default: () => [] }),
+    rounds: turnCounter,
+  });
+  const graph = new StateGraph(State).addNode("a", ({ rounds }) => ({ seen: [rounds] })).addEdge(START, "a");
+  cappedEdge(graph, { from: "a", to: "a", max: 2, onLimit: END, counter: "rounds" });
+  const compiled = graph.compile({ checkpointer: new MemorySaver() });
+  expect(await compiled.invoke({}, thread("a"))).toEqual({ seen: [0, 1, 2], rounds: 2 });
+  expect((await compiled.invoke({ rounds: -5 }, thread("a"))).seen).toEqual([0, 1, 2, 0, 1, 2]);
 });

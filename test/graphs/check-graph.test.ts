@@ -1,7 +1,11 @@
+import { tool } from "@langchain/core/tools";
 import { Annotation, END, START, StateGraph } from "@langchain/langgraph";
+import { ChatOpenAI } from "@langchain/openai";
 import fc from "fast-check";
-import { cappedEdge, checkGraph } from "perdure/graphs";
+import { createAgent } from "langchain";
+import { cappedEdge, checkGraph, drawGraph } from "perdure/graphs";
 import { describe, expect, test } from "vitest";
+import { z } from "zod";
 
 const State = Annotation.Root({ n: Annotation<number>() });
 const step = () => ({});
@@ -167,6 +171,25 @@ describe("irreversible nodes", () => {
     expect(checkGraph(outer(paying, asking))).toMatchObject([{ kind: "unguarded-effect", node: "one:pay" }]);
     expect(checkGraph(outer(asking, paying).compile())).toEqual([]);
   });
+});
+
+test("an error handler may lead anywhere, so it is assumed to", () => {
+  const graph = new StateGraph(State)
+    .addNode("a", step, { errorHandler: () => ({}) })
+    .addNode("b", step)
+    .addEdge(START, "a")
+    .addEdge("a", "b");
+  expect(checkGraph(graph)).toMatchObject([
+    { kind: "uncapped-cycle", nodes: ["__error_handler__a", "a"], assumed: "__error_handler__a" },
+  ]);
+});
+
+test("an agent made by createAgent is checked and drawn through its graph", () => {
+  const model = new ChatOpenAI({ model: "none", apiKey: "none" });
+  const look = tool(() => "", { name: "look", description: "", schema: z.object({}) });
+  const agent = createAgent({ model, tools: [look] });
+  expect(checkGraph(agent.graph)).toMatchObject([{ kind: "uncapped-cycle", nodes: expect.arrayContaining(["tools"]) }]);
+  expect(drawGraph(agent.graph)).toContain("│ tools │");
 });
 
 test("with strict, findings are GRAPH_UNSAFE and all are listed; without, they are returned", () => {

@@ -1,4 +1,4 @@
-import { Annotation, Command, MemorySaver, StateSchema } from "@langchain/langgraph";
+import { Annotation, Command, interrupt, MemorySaver, START, StateGraph, StateSchema } from "@langchain/langgraph";
 import fc from "fast-check";
 import { dag } from "perdure/graphs";
 import { approval } from "perdure/nodes";
@@ -297,6 +297,50 @@ describe("failures", () => {
     expect(log).toContain("ship");
   });
 
+  test("what can't be undone, and a fallback that fails itself, are in the report too", async () => {
+    const graph = dag({
+      state: State,
+      onFailure: "report",
+      nodes: {
+        reserve: { run: () => ({}), compensate: fails("locked") },
+        pay: { run: fails("declined"), after: ["reserve"], fallback: () => fails("no credit either")() },
+      },
+    });
+    expect((await graph.compile().invoke({})).failures).toMatchObject([
+      { node: "pay", status: "failed", error: { message: "no credit either", cause: { message: "declined" } } },
+      { node: "reserve", status: "not-undone", error: { message: "locked" } },
+    ]);
+  });
+
+  test("a cancelled node has not failed: it is run again when the thread is continued", async () => {
+    const controller = new AbortController();
+    let runs = 0;
+    const stuck = (_state: unknown, { signal }: { signal?: AbortSignal }) =>
+      new Promise<object>((resolve, reject) => {
+        if ((runs += 1) > 1) resolve({ log: ["done"] });
+        signal?.addEventListener("abort", () => reject(signal.reason as Error));
+        if (runs === 1) controller.abort(new Error("cancelled"));
+      });
+    const graph = dag({ state: State, nodes: { stuck } }).compile({ checkpointer: new MemorySaver() });
+    await expect(graph.invoke({}, { ...thread, signal: controller.signal })).rejects.toThrow();
+    expect(await graph.invoke(null, thread)).toMatchObject({ log: ["done"], failures: [] });
+  });
+
+  test("a compiled graph is a node like any other, and what it asks is answered", async () => {
+    const inner = new StateGraph(State)
+      .addNode("ask", () => ({ total: Number(interrupt("how much?")) }))
+      .addEdge(START, "ask")
+      .compile();
+    const graph = dag({
+      state: State,
+      nodes: { inner, then_: { run: ({ total }) => ({ log: [`${total}`] }), after: ["inner"] } },
+    });
+    const compiled = graph.compile({ checkpointer: new MemorySaver() });
+    await compiled.invoke({}, thread);
+    expect([...compiled.getSubgraphs()].map(([name]) => name)).toEqual(["inner"]);
+    expect((await compiled.invoke(new Command({ resume: 5 }), thread)).log).toEqual(["5"]);
+  });
+
   test("what a node returns that is no update is its failure", async () => {
     const graph = dag({
       state: State,
@@ -452,6 +496,12 @@ describe("mistakes", () => {
         code: "GRAPH_INVALID",
         message: expect.stringMatching(/(a -> b -> c -> a|b -> c -> a -> b|c -> a -> b -> c)/),
       }),
+    );
+  });
+
+  test.each(["settle", "1"])("a node can't be called %s", (name) => {
+    expect(() => dag({ state: State, nodes: { [name]: run } })).toThrow(
+      expect.objectContaining({ code: "GRAPH_INVALID", message: expect.stringContaining(`"${name}"`) }),
     );
   });
 

@@ -275,6 +275,22 @@ describe("the cap", () => {
     ]);
   });
 
+  test("a person who lets it go on after the budget is spent grants the budget once more", async () => {
+    const { model } = await scripted((request, index) => ({
+      ...(endless as (r: typeof request, i: number) => object)(request, index),
+      usage: { in: 80, out: 20 },
+    }));
+    const tools = weatherTools();
+    const graph = reactGraph({ model, tools: [tools.look], budget: { tokens: 250 }, onLimit: "ask" }).compile({
+      checkpointer: new MemorySaver(),
+    });
+    const asked = await graph.invoke(say("?"), thread);
+    expect(JSON.stringify(asked)).toContain("used up its 250 tokens");
+    expect(tools.calls).toHaveLength(2 * 2);
+    await graph.invoke(new Command({ resume: { decisions: [{ type: "approve" }] } }), thread);
+    expect(tools.calls).toHaveLength(2 * 5); // the round that was open, and two calls of the model within the budget
+  });
+
   test("a budget of tokens or cost is enforced before each round, and starts anew with each turn", async () => {
     const { model } = await scripted((request) => ({
       ...(endless as (r: typeof request, i: number) => object)(request, 0),
@@ -347,6 +363,29 @@ describe("approvals", () => {
     );
   });
 
+  test("a tool that returns a Command is approved like any other", async () => {
+    const { model } = await scripted([{ calls: [{ name: "note", args: {}, id: "n" }] }, { text: "Noted." }]);
+    const note = tool(
+      (_args, config: { toolCallId?: string }) =>
+        new Command({
+          update: {
+            topic: "refunds",
+            messages: [new ToolMessage({ content: "noted", tool_call_id: config.toolCallId ?? "" })],
+          },
+        }),
+      { name: "note", description: "", schema: z.object({}) },
+    );
+    const State = Annotation.Root({ topic: Annotation<string>() });
+    const graph = reactGraph({ model, tools: [note], approve: ["note"], state: State }).compile({
+      checkpointer: new MemorySaver(),
+    });
+    await graph.invoke(say("?"), thread);
+    const result = await graph.invoke(decide({ type: "approve" }), thread);
+    expect(result.topic).toBe("refunds");
+    expect(result.decisions).toMatchObject([{ type: "approve" }]);
+    expectAnswered(result.messages);
+  });
+
   test("a predicate decides for a call, with the state, and may say who is asked", async () => {
     const seen: unknown[] = [];
     const { asked } = await waiting(((
@@ -400,6 +439,13 @@ describe("as a StateGraph", () => {
     }
     await expect(zod.invoke({ ...say("?"), n: "three" as never })).rejects.toThrow(/number/);
     await expect(schema.invoke({ ...say("?"), n: "three" as never })).rejects.toThrow(/number/);
+  });
+
+  test("a state of none of these kinds is OPTIONS_INVALID", async () => {
+    const { model } = await scripted([]);
+    expect(() => reactGraph({ model, tools: [], state: { n: "number" } as never })).toThrow(
+      expect.objectContaining({ code: "OPTIONS_INVALID", message: expect.stringContaining("`state`") }),
+    );
   });
 
   test("it can be embedded in another graph, and an approval in it is answered from there", async () => {
