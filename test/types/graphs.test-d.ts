@@ -70,7 +70,11 @@ test("cappedEdge refuses names that are no nodes", () => {
 
 const Order = Annotation.Root({ total: Annotation<number>(), paid: Annotation<boolean>() });
 const model = undefined as unknown as BaseChatModel;
-const search = tool((_args: { query: string }) => "", { name: "search", description: "", schema: z.object({ query: z.string() }) });
+const search = tool((_args: { query: string }) => "", {
+  name: "search",
+  description: "",
+  schema: z.object({ query: z.string() }),
+});
 
 test("reactGraph infers its own channels and the caller's, and its nodes", async () => {
   const agent = reactGraph({ model, tools: [search], state: z.object({ customer: z.string() }) });
@@ -157,7 +161,12 @@ test("dag infers the state of its nodes, and dependencies name its nodes", async
         expectTypeOf(total).toEqualTypeOf<number>();
         return {};
       },
-      pay: { run: () => ({ paid: true }), after: ["validate"], fallback: { paid: false }, when: ({ total }) => total > 0 },
+      pay: {
+        run: () => ({ paid: true }),
+        after: ["validate"],
+        fallback: { paid: false },
+        when: ({ total }) => total > 0,
+      },
     },
     entry: ["validate"],
     onFailure: (failures, { total }) => {
