@@ -46,6 +46,8 @@ export interface Engine {
   readonly inputSupersteps: 0 | 1;
   readonly interruptBefore: (node: string) => boolean;
   readonly interruptAfter: ((node: string) => boolean) | undefined;
+  /** The part of the state that a run of the graph returns. */
+  output(values: unknown): unknown;
   /** Runs what the gate lets through, until nothing more can run. Throws what a task threw. */
   drive(request: DriveRequest): Promise<void>;
   /** Looks at a checkpoint; runs nothing. */

@@ -24,7 +24,13 @@ type CompiledOf<G> = G extends Compiled
 export type InputOf<G> = CompiledOf<G>["~InputType"];
 
 /** The state of a thread of the graph; for an entrypoint, what it returns. */
-export type ValuesOf<G> = CompiledOf<G>["~OutputType"];
+export type ValuesOf<G> = CompiledOf<G> extends { readonly "~RunOutput": infer State } ? State : OutputOf<G>;
+
+/** The part of the state that a run of the graph returns to whoever invokes it. */
+export type OutputOf<G> = CompiledOf<G>["~OutputType"];
+
+/** What a node of the graph returns to change the state. */
+export type UpdateOf<G> = CompiledOf<G> extends { readonly "~RunInput": infer Update } ? Update : OutputOf<G>;
 
 /** The names of the graph's nodes. */
 export type NodeOf<G> =

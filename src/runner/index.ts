@@ -7,4 +7,4 @@ export type { Breakpoint, OpenInterrupt, ReadyTask, TaskFailure, ThreadState } f
 export type { EventSource, RunEvent } from "./run-event.ts";
 export type { HistoryOptions, ThreadCheckpoint } from "./thread-history.ts";
 export type { ForkOptions, UpdateOptions } from "./edit-thread.ts";
-export type { AskedOf, DrivableGraph, InputOf, NodeOf, ValuesOf } from "./graph-types.ts";
+export type { AskedOf, DrivableGraph, InputOf, NodeOf, OutputOf, UpdateOf, ValuesOf } from "./graph-types.ts";

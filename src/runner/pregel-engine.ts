@@ -30,6 +30,12 @@ export class PregelEngine implements Engine {
     this.interruptAfter = (pregel.interruptAfter?.length ?? 0) > 0 ? listed(pregel.interruptAfter) : undefined;
   }
 
+  output(values: unknown): unknown {
+    const { outputChannels } = this.#pregel;
+    if (typeof outputChannels === "string" || typeof values !== "object" || values === null) return values;
+    return Object.fromEntries(Object.entries(values).filter(([channel]) => outputChannels.includes(channel)));
+  }
+
   drive(request: DriveRequest): Promise<void> {
     // a runner called inside a node of another graph must not become a subgraph of it
     return AsyncLocalStorageProviderSingleton.getInstance().run(undefined, () => this.#stream(request));

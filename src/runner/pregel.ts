@@ -70,6 +70,7 @@ export interface PregelLike {
   readonly autoValidate: boolean;
   /** The limit for a superstep, in milliseconds. */
   readonly stepTimeout?: number;
+  readonly outputChannels: string | readonly string[];
   readonly interruptBefore?: readonly string[] | "*";
   readonly interruptAfter?: readonly string[] | "*";
   stream(input: unknown, options: Readonly<Record<string, unknown>>): Promise<AsyncIterable<StreamChunk>>;

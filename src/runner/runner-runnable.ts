@@ -1,6 +1,8 @@
 import { Runnable } from "@langchain/core/runnables";
 import type { RunnableConfig } from "@langchain/core/runnables";
-import { Command, isCommand } from "@langchain/langgraph";
+import type { IterableReadableStream } from "@langchain/core/utils/stream";
+import { isCommand } from "@langchain/langgraph";
+import type { Command } from "@langchain/langgraph";
 import { PerdureError } from "../errors/index.ts";
 import type { Answers } from "./answers.ts";
 import type { DriveWatch, Driven, Driver } from "./driver.ts";
@@ -23,7 +25,7 @@ interface StreamConfig extends RunnableConfig {
  * A runner in the clothes of a compiled graph. `recursionLimit` is not looked at: LangChain fills it
  * in where nobody gave it; the limit of a run is the runner's `maxSteps`.
  */
-export class RunnerRunnable<Input, Values> extends Runnable<Input | Command | null, Values> {
+export class RunnerRunnable<Input, Output> extends Runnable<Input | Command | null, Output> {
   static override lc_name(): string {
     return "PerdureRunner";
   }
@@ -40,26 +42,38 @@ export class RunnerRunnable<Input, Values> extends Runnable<Input | Command | nu
     this.name = name;
   }
 
-  override async invoke(input: Input | Command | null, config: StreamConfig = {}): Promise<Values> {
-    return outputOf(await this.#drive(input, config, config.signal, undefined)) as Values;
+  override async invoke(input: Input | Command | null, config: StreamConfig = {}): Promise<Output> {
+    return this.#outputOf(await this.#drive(input, config, config.signal, undefined)) as Output;
   }
 
-  /** Streams as a compiled graph does, in the modes of `config.streamMode`. @default "updates" */
-  override async *_streamIterator(input: Input | Command | null, config: StreamConfig = {}): AsyncGenerator<Values> {
+  /**
+   * Streams as a compiled graph does, in the modes of `config.streamMode`. @default "updates"
+   * LangChain's own `stream` can't be left while it waits for the next chunk; this one can.
+   */
+  override stream(input: Input | Command | null, config?: StreamConfig): Promise<IterableReadableStream<Output>> {
+    return Promise.resolve(this.#stream(input, config));
+  }
+
+  /** What LangChain streams from where the runner is a part of a chain. */
+  override async *_streamIterator(input: Input | Command | null, config?: StreamConfig): AsyncGenerator<Output> {
+    yield* this.#stream(input, config);
+  }
+
+  #stream(input: Input | Command | null, config: StreamConfig = {}): IterableReadableStream<Output> {
     const { streamMode = "updates", subgraphs = false } = config;
     const modes = typeof streamMode === "string" ? [streamMode] : streamMode;
     const shape = ([namespace, mode, payload]: StreamChunk): unknown => {
       const parts = [...(subgraphs ? [namespace] : []), ...(typeof streamMode === "string" ? [] : [mode]), payload];
       return parts.length === 1 ? payload : parts;
     };
-    yield* whileDriving<Values>(config.signal, async (signal, emit) => {
+    return whileDriving<Output>(config.signal, async (signal, emit) => {
       const push = (chunk: StreamChunk): void => {
-        if ((subgraphs || chunk[0].length === 0) && !isOurs(chunk)) emit(shape(chunk) as Values);
+        if ((subgraphs || chunk[0].length === 0) && !isOurs(chunk)) emit(shape(chunk) as Output);
       };
       const watch: DriveWatch = { sink: { modes, push }, started: () => {}, ended: () => {}, asked: () => {} };
-      const output = outputOf(await this.#drive(input, config, signal, watch));
+      const output = this.#outputOf(await this.#drive(input, config, signal, watch));
       for (const mode of modes.filter((name) => name === "updates" || name === "values")) {
-        if (isInterrupted(output)) emit(shape([[], mode, { __interrupt__: output.__interrupt__ }]) as Values);
+        if (isInterrupted(output)) emit(shape([[], mode, { __interrupt__: output.__interrupt__ }]) as Output);
       }
     });
   }
@@ -82,9 +96,10 @@ export class RunnerRunnable<Input, Values> extends Runnable<Input | Command | nu
         hint: "Make it the head with runner.fork first.", // H16
       });
     }
+    const signals = [signal, config.timeout === undefined ? undefined : AbortSignal.timeout(config.timeout)];
     const options: RunOptions = {
       configurable,
-      ...(signal === undefined ? {} : { signal }),
+      signal: AbortSignal.any(signals.filter((one) => one !== undefined)),
       ...(config.context === undefined ? {} : { context: config.context }),
       ...(config.metadata === undefined ? {} : { metadata: config.metadata }),
       ...(config.callbacks === undefined ? {} : { callbacks: config.callbacks }),
@@ -99,6 +114,26 @@ export class RunnerRunnable<Input, Values> extends Runnable<Input | Command | nu
     if (breakpoint === undefined) return this.#threads.continue(threadId, options, watch);
     return this.#threads.resume(threadId, { [breakpoint.interrupt.id]: true }, options, watch);
   }
+
+  /** What a compiled graph's `invoke` returns, or what it throws. */
+  #outputOf({ view, error }: Driven): unknown {
+    const state = toThreadState(view);
+    if (state.status === "error") throw error ?? Object.assign(new Error(state.error.message), { name: state.error.name });
+    if (state.status === "cancelled") {
+      throw new PerdureError("RUN_CANCELLED", `Thread "${state.threadId}" was cancelled: ${state.reason}.`, {
+        hint: "Take it up again with runner.continue.",
+      });
+    }
+    if (state.status === "ready") {
+      throw new PerdureError("STEP_LIMIT_REACHED", `Thread "${state.threadId}" stopped at step ${state.step}, unfinished.`, {
+        hint: "Nothing is lost: go on with runner.continue and a higher maxSteps.",
+      });
+    }
+    const output = this.#driver.engine.output(state.values);
+    if (state.interrupts.length === 0) return output;
+    const interrupts = state.interrupts.map(({ id, value }) => ({ id, value }));
+    return { ...(typeof output === "object" ? output : {}), __interrupt__: interrupts };
+  }
 }
 
 /** LangGraph's `resume` is a map only when every key is an interrupt's id. */
@@ -112,25 +147,6 @@ function answersOf({ resume, update, goto }: Command): Answers {
   const keys = typeof resume === "object" && resume !== null ? Object.keys(resume) : [];
   const isMap = keys.length > 0 && keys.every((key) => /^[0-9a-f]{32}$/.test(key));
   return isMap ? (resume as Readonly<Record<string, unknown>>) : { answer: resume };
-}
-
-/** The state as a compiled graph's `invoke` returns it, or what it throws. */
-function outputOf({ view, error }: Driven): unknown {
-  const state = toThreadState(view);
-  if (state.status === "error") throw error ?? Object.assign(new Error(state.error.message), { name: state.error.name });
-  if (state.status === "cancelled") {
-    throw new PerdureError("RUN_CANCELLED", `Thread "${state.threadId}" was cancelled: ${state.reason}.`, {
-      hint: "Take it up again with runner.continue.",
-    });
-  }
-  if (state.status === "ready") {
-    throw new PerdureError("STEP_LIMIT_REACHED", `Thread "${state.threadId}" stopped at step ${state.step}, unfinished.`, {
-      hint: "Nothing is lost: go on with runner.continue and a higher maxSteps.",
-    });
-  }
-  if (state.interrupts.length === 0) return state.values;
-  const interrupts = state.interrupts.map(({ id, value }) => ({ id, value }));
-  return { ...(typeof state.values === "object" ? state.values : {}), __interrupt__: interrupts };
 }
 
 function isInterrupted(output: unknown): output is { __interrupt__: unknown } {

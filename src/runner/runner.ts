@@ -7,7 +7,7 @@ import { Driver } from "./driver.ts";
 import type { Driven } from "./driver.ts";
 import { forkThread, updateThread } from "./edit-thread.ts";
 import type { ForkOptions, UpdateOptions } from "./edit-thread.ts";
-import type { AskedOf, DrivableGraph, InputOf, NodeOf, ValuesOf } from "./graph-types.ts";
+import type { AskedOf, DrivableGraph, InputOf, NodeOf, OutputOf, UpdateOf, ValuesOf } from "./graph-types.ts";
 import { PregelEngine } from "./pregel-engine.ts";
 import type { RunEvent } from "./run-event.ts";
 import { checkOptions, checkReason, checkRunnerOptions, checkSignal, checkThreadId } from "./run-options.ts";
@@ -41,7 +41,14 @@ export type StreamCommand<Input> =
  * Drives one graph on threads: each is a run of the graph that outlives the process. Every call
  * returns the thread as it stands when driving stops; what it accepted is stored by then (I1).
  */
-export interface Runner<Input, Values, Node extends string = string, Asked = unknown> {
+export interface Runner<
+  Input,
+  Values,
+  Node extends string = string,
+  Asked = unknown,
+  Update = Partial<Values>,
+  Output = Values,
+> {
   readonly name: string;
 
   /**
@@ -103,7 +110,7 @@ export interface Runner<Input, Values, Node extends string = string, Asked = unk
   fork(threadId: string, options: ForkOptions): Promise<ThreadState<Values, Node, Asked>>;
 
   /** Changes the state as if a node had. Drives nothing. @throws THREAD_BUSY */
-  update(threadId: string, values: Partial<Values>, options?: UpdateOptions<Node>): Promise<ThreadState<Values, Node, Asked>>;
+  update(threadId: string, values: Update, options?: UpdateOptions<Node>): Promise<ThreadState<Values, Node, Asked>>;
 
   /**
    * Stops the thread wherever it is driven: aborts the signal of running nodes, and whatever they
@@ -115,7 +122,7 @@ export interface Runner<Input, Values, Node extends string = string, Asked = unk
    * The runner as a LangChain Runnable, for wherever a compiled graph goes: `thread_id` from
    * `config.configurable`, `Command({ resume })` and `null` as inputs. A failed task throws.
    */
-  asRunnable(): Runnable<Input | Command | null, Values>;
+  asRunnable(): Runnable<Input | Command | null, Output>;
 }
 
 /**
@@ -126,7 +133,7 @@ export interface Runner<Input, Values, Node extends string = string, Asked = unk
 export function createRunner<const G extends DrivableGraph>(
   graph: G,
   options: RunnerOptions,
-): Runner<InputOf<G>, ValuesOf<G>, NodeOf<G>, AskedOf<G>> {
+): Runner<InputOf<G>, ValuesOf<G>, NodeOf<G>, AskedOf<G>, UpdateOf<G>, OutputOf<G>> {
   checkRunnerOptions(options);
   const { name, checkpointer, now = Date.now } = options;
   checkCheckpointer(name, checkpointer);
@@ -194,7 +201,7 @@ export function createRunner<const G extends DrivableGraph>(
       return stateOf({ view: await threads.cancel(threadId, reason) });
     },
     asRunnable() {
-      return new RunnerRunnable<InputOf<G>, ValuesOf<G>>(driver, threads, name);
+      return new RunnerRunnable<InputOf<G>, OutputOf<G>>(driver, threads, name);
     },
   };
 }

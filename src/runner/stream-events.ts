@@ -1,3 +1,4 @@
+import { IterableReadableStream } from "@langchain/core/utils/stream";
 import { PerdureError } from "../errors/index.ts";
 import type { DriveWatch, Driven } from "./driver.ts";
 import type { RunEvent } from "./run-event.ts";
@@ -29,11 +30,11 @@ export function streamEvents(
 export function whileDriving<T>(
   outer: AbortSignal | undefined,
   work: (signal: AbortSignal, emit: (value: T) => void) => Promise<void>,
-): ReadableStream<T> {
+): IterableReadableStream<T> {
   const left = new AbortController();
   const signal = outer === undefined ? left.signal : AbortSignal.any([outer, left.signal]);
   let working: Promise<void> | undefined;
-  return new ReadableStream<T>(
+  return new IterableReadableStream<T>(
     {
       pull(controller) {
         const emit = (value: T): void => {
