@@ -21,6 +21,9 @@ interface StreamConfig extends RunnableConfig {
   readonly context?: Readonly<Record<string, unknown>>;
 }
 
+/** The modes in which LangGraph streams what subgraphs do also when it was not asked to. */
+const ALWAYS_SHOWN = new Set(["messages", "custom"]);
+
 /**
  * A runner in the clothes of a compiled graph. `recursionLimit` is not looked at: LangChain fills it
  * in where nobody gave it; the limit of a run is the runner's `maxSteps`.
@@ -68,7 +71,8 @@ export class RunnerRunnable<Input, Output> extends Runnable<Input | Command | nu
     };
     return whileDriving<Output>(config.signal, async (signal, emit) => {
       const push = (chunk: StreamChunk): void => {
-        if ((subgraphs || chunk[0].length === 0) && !isOurs(chunk)) emit(shape(chunk) as Output);
+        const isShown = subgraphs || chunk[0].length === 0 || ALWAYS_SHOWN.has(chunk[1]);
+        if (isShown && !isOurs(chunk)) emit(shape(chunk) as Output);
       };
       const watch: DriveWatch = { sink: { modes, push }, started: () => {}, ended: () => {}, asked: () => {} };
       const output = this.#outputOf(await this.#drive(input, config, signal, watch));

@@ -61,6 +61,8 @@ function drive(
   options: StartOptions & ContinueOptions,
   watch: DriveWatch,
 ): Promise<Driven> {
+  const names = typeof command === "object" && command !== null ? Object.keys(command) : [];
+  if (names.length !== 1) throw invalidCommand(command);
   if ("start" in command) {
     checkOptions("start", options);
     return threads.start(threadId, command.start, options, watch);
@@ -73,7 +75,11 @@ function drive(
     checkOptions("continue", options);
     return threads.continue(threadId, options, watch);
   }
-  throw new PerdureError("OPTIONS_INVALID", `runner.stream can't do ${JSON.stringify(command)}.`, {
+  throw invalidCommand(command);
+}
+
+function invalidCommand(command: unknown): PerdureError {
+  return new PerdureError("OPTIONS_INVALID", `runner.stream can't do ${JSON.stringify(command)}.`, {
     hint: "Pass { start: input }, { resume: answers } or { continue: true }.",
   });
 }

@@ -41,7 +41,9 @@ function eventsOf([namespace, mode, payload]: StreamChunk): Event[] {
 
 function tokens(namespace: readonly string[], [message, metadata]: [BaseMessage, Readonly<Record<string, unknown>>]): Event[] {
   if (message.getType() !== "ai") return []; // LangGraph also tells of messages that nodes return
-  return [{ type: "token", node: String(metadata["langgraph_node"]), namespace, text: message.text, message }];
+  // here, and only here, LangGraph counts the task itself to the namespace
+  const source = { node: String(metadata["langgraph_node"]), namespace: namespace.slice(0, -1) };
+  return [{ type: "token", ...source, text: message.text, message }];
 }
 
 function updates(namespace: readonly string[], payload: Readonly<Record<string, unknown>>): Event[] {
