@@ -1,6 +1,7 @@
-import { AIMessage } from "@langchain/core/messages";
+import { AIMessage, BaseMessage } from "@langchain/core/messages";
 import { ChatPromptTemplate } from "@langchain/core/prompts";
 import { RunnableLambda } from "@langchain/core/runnables";
+import { FakeStreamingChatModel } from "@langchain/core/utils/testing";
 import {
   Annotation,
   Command,
@@ -31,6 +32,15 @@ const askOnce = new StateGraph(LogState).addNode("ask", () => ({ log: [interrupt
 
 interface Shown {
   readonly __interrupt__: readonly { readonly id: string; readonly value: unknown }[];
+}
+
+/** A chunk without the ids and times that differ from run to run. */
+function shapeOf(chunk: unknown): unknown {
+  if (typeof chunk === "string") return chunk.split(":")[0];
+  if (Array.isArray(chunk)) return chunk.map(shapeOf);
+  if (typeof chunk !== "object" || chunk === null) return chunk;
+  if (BaseMessage.isInstance(chunk)) return chunk.content;
+  return Object.keys(chunk).filter((key) => !key.startsWith("__"));
 }
 
 describe("runner.asRunnable, invoked", () => {
@@ -271,6 +281,30 @@ describe("runner.asRunnable, streamed", () => {
       [[], "updates", { inner: { log: ["said"] } }],
     ]);
   });
+
+  test.each(["messages", "custom", ["messages", "custom"], "tasks"])(
+    "gives of subgraphs what the compiled graph gives, in mode %j",
+    async (streamMode) => {
+      const model = new FakeStreamingChatModel({ responses: [new AIMessage("one two")], sleep: 0 });
+      const inner = new StateGraph(MessagesAnnotation)
+        .addNode("model", async ({ messages }) => {
+          getWriter()?.("asking");
+          return { messages: await model.invoke(messages) };
+        })
+        .addEdge(START, "model")
+        .compile();
+      const outer = new StateGraph(MessagesAnnotation).addNode("inner", inner).addEdge(START, "inner");
+      const { runner } = await memoryRunner(outer);
+      const compiled = outer.compile({ checkpointer: new MemorySaver() });
+      for (const subgraphs of [false, true]) {
+        const config = { configurable: { thread_id: String(subgraphs) }, streamMode, subgraphs } as object;
+        const expected = await collect(await compiled.stream({ messages: "hi" }, config));
+        const given = await collect(await runner.asRunnable().stream({ messages: "hi" }, config));
+        expect(given.map(shapeOf)).toEqual(expected.map(shapeOf));
+        expect(given.length).toBeGreaterThan(0);
+      }
+    },
+  );
 
   test("ends with the questions, under the runner's ids, once", async () => {
     const { runner } = await memoryRunner(askOnce);
