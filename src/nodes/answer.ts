@@ -1,7 +1,22 @@
-import { Validator } from "@langchain/core/utils/json_schema";
+import { Validator, toJsonSchema } from "@langchain/core/utils/json_schema";
+import { isInteropZodSchema, isZodSchemaV4 } from "@langchain/core/utils/types";
+import { z } from "zod";
 
 /** A JSON schema (draft 2020-12), as it is stored with a question. */
 export type AnswerSchema = Readonly<Record<string, unknown>>;
+
+/**
+ * The JSON schema of what a schema takes in, to go with a question: what has a default may be left out, unknown
+ * fields are let through as zod does, and what JSON can't say (a Date, a transform) is left open.
+ * @param schema zod of either major version; a JSON schema comes back as it is
+ */
+export function answerSchema(schema: unknown): AnswerSchema {
+  if (!isInteropZodSchema(schema)) return schema as AnswerSchema;
+  const json: unknown = isZodSchemaV4(schema)
+    ? z.toJSONSchema(schema as z.core.$ZodType, { io: "input", unrepresentable: "any" })
+    : toJsonSchema(schema);
+  return JSON.parse(JSON.stringify(json)) as AnswerSchema; // LangChain would make another one of what zod hangs on it
+}
 
 /** Keywords whose errors only say that something further in is wrong. */
 const OUTER_KEYWORDS = new Set(["allOf", "anyOf", "items", "oneOf", "prefixItems", "properties"]);

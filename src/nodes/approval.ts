@@ -10,7 +10,13 @@ import { requestApproval } from "./request-approval.ts";
 import type { Approval, ExpiryNode, OnExpiry } from "./request-approval.ts";
 
 /** What an {@link approval} node asks, and where it goes on. */
-export interface ApprovalOptions<State, Node extends string, Expiry extends OnExpiry, Update> {
+export interface ApprovalOptions<
+  State,
+  Node extends string,
+  Expiry extends OnExpiry,
+  Update,
+  DecisionsKey extends string,
+> {
   /** What to decide about; an empty list goes on as approved, without asking. */
   readonly actions:
     | readonly ActionToApprove[]
@@ -33,18 +39,19 @@ export interface ApprovalOptions<State, Node extends string, Expiry extends OnEx
   /** What else to write to the state, such as edited arguments. */
   readonly update?: (approval: Approval<Node | ExpiryNode<Expiry>>, state: State) => Update | Promise<Update>;
   /** The channel that keeps the decisions ({@link decisionsChannel}). @default "decisions" */
-  readonly decisionsKey?: string;
+  readonly decisionsKey?: DecisionsKey;
 }
 
 /** What an approval node writes: its decisions and what `update` adds. */
-export type ApprovalUpdate<Update> = Update & { decisions: readonly DecisionRecord[] };
+export type ApprovalUpdate<Update, DecisionsKey extends string> = Update &
+  Record<DecisionsKey, readonly DecisionRecord[]>;
 
 /** A node that asks, with the options it is to be added with. */
-export interface ApprovalNode<State, Node extends string, Update> {
+export interface ApprovalNode<State, Node extends string, Update, DecisionsKey extends string = "decisions"> {
   (
     state: State,
     config: LangGraphRunnableConfig,
-  ): Promise<ApprovalUpdate<Update> | Command<unknown, ApprovalUpdate<Update>, Node>>;
+  ): Promise<ApprovalUpdate<Update, DecisionsKey> | Command<unknown, ApprovalUpdate<Update, DecisionsKey>, Node>>;
   /** For `addNode`: where it can go, and that it asks. */
   readonly options: TraitOptions & { ends?: Node[] };
 }
@@ -53,10 +60,15 @@ const Options = z
   .object({
     onApprove: z.string().min(1).optional(),
     onReject: z.string().min(1).optional(),
+    onExpiry: z.unknown().optional(),
     decisionsKey: z.string().min(1).default("decisions"),
   })
   .refine(({ onApprove, onReject }) => (onApprove === undefined) === (onReject === undefined), {
     message: "onApprove and onReject go together",
+  })
+  .refine(({ onApprove, onExpiry }) => onApprove !== undefined || expiryNode(onExpiry as OnExpiry) === undefined, {
+    message: "a node to go to needs onApprove and onReject beside it: LangGraph would follow the node's edges too",
+    path: ["onExpiry"],
   });
 
 /**
@@ -76,8 +88,12 @@ export function approval<
   const Node extends string = never,
   const Expiry extends OnExpiry = never,
   Update extends object = object,
->(options: ApprovalOptions<State, Node, Expiry, Update>): ApprovalNode<State, Node | ExpiryNode<Expiry>, Update> {
+  const DecisionsKey extends string = "decisions",
+>(
+  options: ApprovalOptions<State, Node, Expiry, Update, DecisionsKey>,
+): ApprovalNode<State, Node | ExpiryNode<Expiry>, Update, DecisionsKey> {
   type Target = Node | ExpiryNode<Expiry>;
+  type Written = ApprovalUpdate<Update, DecisionsKey>;
   const { decisionsKey } = parseOptions("approval", Options, options);
   const { actions, onApprove, onReject, update } = options;
   const ends = [
@@ -93,20 +109,18 @@ export function approval<
     const written = {
       ...(await update?.(result, state)),
       [decisionsKey]: result.records,
-    } as unknown as ApprovalUpdate<Update>;
+    } as unknown as Written;
     const rejected = result.decisions.some(({ type }) => type === "reject");
     const goto = result.goto ?? (rejected ? onReject : onApprove);
-    return goto === undefined
-      ? written
-      : new Command<unknown, ApprovalUpdate<Update>, Target>({ update: written, goto });
+    return goto === undefined ? written : new Command<unknown, Written, Target>({ update: written, goto });
   };
   return Object.assign(node, {
     options: { ...nodeTraits({ approval: true }), ...(ends.length === 0 ? {} : { ends }) },
   });
 }
 
-function request<State, Node extends string, Expiry extends OnExpiry, Update>(
-  options: ApprovalOptions<State, Node, Expiry, Update>,
+function request<State, Node extends string, Expiry extends OnExpiry, Update, DecisionsKey extends string>(
+  options: ApprovalOptions<State, Node, Expiry, Update, DecisionsKey>,
   actions: readonly ActionToApprove[],
 ) {
   const { assignee, comment, expiresInMs, onExpiry } = options;

@@ -1,9 +1,13 @@
 import { interrupt } from "@langchain/langgraph";
+import { z } from "zod";
 import type { AnswerSchema } from "./answer.ts";
 import { recordedOnce } from "./once.ts";
 import { isDueAnswer } from "./question.ts";
 import type { DueAnswer } from "./question.ts";
 import { currentConfig, scratchpadOf } from "./running-task.ts";
+
+/** Milliseconds from now, so that the date they lead to is one: Date ends after 8.64e15. */
+export const Duration = z.number().min(0).max(4.32e15);
 
 /** What reading an answer gives: what it means, or what is wrong with it. */
 export type Reading<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };

@@ -1,3 +1,8 @@
+import { z } from "zod";
+
+/** Milliseconds for a timer: beyond 2^31 - 1, which is 24.8 days, Node's timers fire at once. */
+export const TimerMs = z.number().min(0).max(2_147_483_647);
+
 /**
  * Waits, or throws the signal's reason as soon as it aborts.
  * @throws whatever the signal was aborted with

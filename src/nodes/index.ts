@@ -33,7 +33,7 @@ export type { Effect, NodeTraits, TraitOptions } from "./effect.ts";
 
 export { interruptKind, isDueAnswer, questionDueAt } from "./question.ts";
 export type { DueAnswer, InterruptKind, SignalQuestion, TimerQuestion } from "./question.ts";
-export { answerProblem } from "./answer.ts";
+export { answerProblem, answerSchema } from "./answer.ts";
 export type { AnswerSchema } from "./answer.ts";
 export { beginAttempt } from "./attempt.ts";
 export { INPUT_STEP_KEY, currentTurn } from "./turn.ts";

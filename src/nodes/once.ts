@@ -24,7 +24,13 @@ export interface OnceContext {
 type OnceRecord = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: string };
 
 /** Work under way or done, by task and key, so that asking for it twice at the same time starts it once. */
-const started = new WeakMap<Scratchpad, Map<string, Promise<unknown>>>();
+const started = new WeakMap<Scratchpad, Map<string, Work>>();
+
+interface Work {
+  readonly result: Promise<unknown>;
+  /** The signal it was given. */
+  readonly signal: AbortSignal;
+}
 
 const Key = z
   .string()
@@ -68,12 +74,19 @@ export async function recordedOnce<T>(
   const scratchpad = originalScratchpad(scratchpadOf(config) as Scratchpad);
   let calls = started.get(scratchpad);
   if (calls === undefined) started.set(scratchpad, (calls = new Map()));
+  const signal = config.signal ?? NEVER;
   const running = calls.get(taskName);
-  if (running !== undefined) return running as Promise<T>;
-  const work = firstResult(config, scratchpad, taskName, key, fn);
-  calls.set(taskName, work);
-  work.catch(() => calls.delete(taskName));
-  return work;
+  if (running !== undefined) {
+    return running.result.catch((error: unknown) => {
+      // an attempt that was given up may still be at it, and stop because it was told to
+      if (running.signal.aborted && !signal.aborted) return recordedOnce(config, taskName, key, fn);
+      throw error;
+    }) as Promise<T>;
+  }
+  const result = firstResult(config, scratchpad, taskName, key, fn);
+  calls.set(taskName, { result, signal });
+  result.catch(() => calls.delete(taskName));
+  return result;
 }
 
 /**
@@ -93,11 +106,11 @@ async function firstResult<T>(
     signal: config.signal ?? NEVER,
   };
   for (let index = 0; ; index += 1) {
+    context.signal.throwIfAborted();
     let failure: { readonly error: unknown } | undefined;
-    const record = await callTask(scratchpad, taskName, index, async (): Promise<OnceRecord> => {
+    const record = await callTask(config, scratchpad, taskName, index, async (): Promise<OnceRecord> => {
       let result: OnceRecord;
       try {
-        context.signal.throwIfAborted();
         result = {
           ok: true,
           value: await asStored(await fn(context), checkpointerOf(config), `The result of once "${key}"`),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { delay } from "./delay.ts";
+import { TimerMs, delay } from "./delay.ts";
 
 /** How many runs of a node may start within a time. */
 export interface RateLimitOptions {
@@ -8,7 +8,7 @@ export interface RateLimitOptions {
   readonly perMs: number;
 }
 
-export const RateLimitSchema = z.object({ limit: z.int().min(1), perMs: z.number().min(1) });
+export const RateLimitSchema = z.object({ limit: z.int().min(1), perMs: TimerMs.min(1) });
 
 /**
  * Spreads starts over time, in the order they ask: never more than `limit` within any `perMs`. Of this process
@@ -22,10 +22,7 @@ export function createRateLimiter({
   return async (signal) => {
     signal?.throwIfAborted();
     const now = Date.now();
-    starts = starts
-      .slice(-limit)
-      .concat(starts.slice(0, -limit).filter((at) => at > now - perMs))
-      .sort((a, b) => a - b);
+    starts = starts.filter((at) => at > now - perMs);
     const before = starts.at(-limit);
     const at = before === undefined ? now : Math.max(now, before + perMs);
     starts.push(at);

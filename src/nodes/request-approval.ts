@@ -3,7 +3,7 @@ import { answerProblem } from "./answer.ts";
 import type { AnswerSchema } from "./answer.ts";
 import { approvalAnswerSchema, approvalQuestion } from "./approval-question.ts";
 import type { ActionToApprove, ApprovalAnswer, ApprovalQuestion, Decision } from "./approval-question.ts";
-import { ask, dueIn } from "./ask.ts";
+import { Duration, ask, dueIn } from "./ask.ts";
 import type { Outcome, Reading } from "./ask.ts";
 import type { DecisionRecord } from "./decisions.ts";
 import { parseOptions } from "./parse-options.ts";
@@ -63,7 +63,7 @@ export interface Approval<Node extends string = string> {
 const AnyExpiry: z.ZodType<OnExpiry> = z.lazy(() => z.union([z.string().min(1), EscalationOptions]));
 const EscalationOptions = z.object({
   escalateTo: z.string().min(1),
-  expiresInMs: z.number().min(0).optional(),
+  expiresInMs: Duration.optional(),
   onExpiry: AnyExpiry.optional(),
 }) as z.ZodType<Escalation>;
 const Request = z
@@ -84,7 +84,7 @@ const Request = z
       .min(1),
     assignee: z.string().min(1).optional(),
     comment: z.string().optional(),
-    expiresInMs: z.number().min(0).optional(),
+    expiresInMs: Duration.optional(),
     onExpiry: AnyExpiry.optional(),
   })
   .refine(({ expiresInMs, onExpiry }) => onExpiry === undefined || expiresInMs !== undefined, {

@@ -2,7 +2,7 @@ import { isGraphBubbleUp } from "@langchain/langgraph";
 import { ExponentialBackoff, halfJitterGenerator, noJitterGenerator } from "cockatiel";
 import { z } from "zod";
 import { isPerdureError } from "../errors/index.ts";
-import { delay } from "./delay.ts";
+import { TimerMs, delay } from "./delay.ts";
 
 /** How often a node is tried, and how long it waits in between. */
 export interface RetryOptions {
@@ -20,8 +20,8 @@ export interface RetryOptions {
 
 export const RetrySchema = z.object({
   attempts: z.int().min(1).default(3),
-  intervalMs: z.number().min(0).default(100),
-  maxIntervalMs: z.number().min(0).default(30_000),
+  intervalMs: TimerMs.default(100),
+  maxIntervalMs: TimerMs.default(30_000),
   jitter: z.boolean().default(true),
   retryOn: z.custom<(error: unknown) => boolean>((value) => typeof value === "function").default(() => worthRetrying),
 });

@@ -79,24 +79,37 @@ export function readChannel(config: LangGraphRunnableConfig, channel: string): u
 /**
  * Calls `fn` as a LangGraph task of the running one. LangGraph knows a call by its name and by how many
  * calls came before it; here that count is always `index`, so a call keeps its record however the
- * code around it runs. `scratchpad` must be the one LangGraph made.
+ * code around it runs. The call hears of no signal: LangChain would drop what `fn` returns after it, and the
+ * failed call would take the superstep with it, though a next attempt of the node may do better.
+ * @param scratchpad the one that LangGraph made
  */
 export async function callTask<T>(
+  config: LangGraphRunnableConfig,
   scratchpad: Scratchpad,
   name: string,
   index: number,
   fn: () => Promise<T>,
 ): Promise<T | undefined> {
-  const call = task(name, fn);
+  const { signal, ...deaf } = config;
+  const call = task(name, () => {
+    const own = currentConfig(name);
+    return signal === undefined ? fn() : runWithConfig({ ...own, signal }, fn);
+  });
   const calls = scratchpad.callCounter;
-  let result: Promise<T | undefined>;
+  let returned: Promise<unknown>;
   scratchpad.callCounter = index;
   try {
-    result = call() as Promise<Awaited<T>>; // reads the counter before it first waits
+    returned = runWithConfig(deaf, call); // reads the counter before it first waits
   } finally {
     scratchpad.callCounter = calls;
   }
-  return result;
+  const result = await returned;
+  return (isSettledTask(result) ? result.result : result) as T | undefined;
+}
+
+/** What LangGraph returns in place of the result for a call that it has not yet put aside as finished. */
+function isSettledTask(value: unknown): value is { readonly result: unknown } {
+  return typeof value === "object" && value !== null && "task" in value && "signalAborted" in value;
 }
 
 /**

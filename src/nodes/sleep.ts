@@ -1,10 +1,7 @@
 import { z } from "zod";
-import { ask, dueIn } from "./ask.ts";
+import { Duration, ask, dueIn } from "./ask.ts";
 import { parseOptions } from "./parse-options.ts";
 import type { TimerQuestion } from "./question.ts";
-
-/** The farthest a Date can lie. */
-const MAX_DATE_MS = 8.64e15;
 
 /**
  * Waits for `ms` milliseconds, 0 or more, without a process: the thread stops at an interrupt of kind
@@ -13,16 +10,7 @@ const MAX_DATE_MS = 8.64e15;
  * @throws PerdureError `OPTIONS_INVALID`, `OUTSIDE_GRAPH`
  */
 export async function sleep(ms: number): Promise<void> {
-  parseOptions(
-    "sleep",
-    z.object({
-      ms: z
-        .number()
-        .min(0)
-        .max(MAX_DATE_MS / 2),
-    }),
-    { ms },
-  );
+  parseOptions("sleep", z.object({ ms: Duration }), { ms });
   wait("sleep", await dueIn("sleep", ms));
 }
 

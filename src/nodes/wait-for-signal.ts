@@ -1,10 +1,9 @@
-import { interopSafeParse } from "@langchain/core/utils/types";
+import { interopSafeParse, isInteropZodSchema } from "@langchain/core/utils/types";
 import type { InferInteropZodOutput, InteropZodType } from "@langchain/core/utils/types";
-import { toJsonSchema } from "@langchain/core/utils/json_schema";
 import { z } from "zod";
 import { PerdureError } from "../errors/index.ts";
-import type { AnswerSchema } from "./answer.ts";
-import { ask, dueIn } from "./ask.ts";
+import { answerSchema } from "./answer.ts";
+import { Duration, ask, dueIn } from "./ask.ts";
 import { parseOptions } from "./parse-options.ts";
 import type { SignalQuestion } from "./question.ts";
 import { describeZodError } from "./zod-problem.ts";
@@ -19,7 +18,7 @@ export interface SignalOptions {
 
 const Options = z.object({
   name: z.string().min(1),
-  expiresInMs: z.number().min(0).optional(),
+  expiresInMs: Duration.optional(),
   onExpiry: z.enum(["throw", "undefined"]).default("throw"),
 });
 
@@ -48,13 +47,16 @@ export async function waitForSignal(
   schema: InteropZodType,
   options: SignalOptions = {},
 ): Promise<unknown> {
+  parseOptions("waitForSignal", z.object({ schema: z.custom(isInteropZodSchema, "a zod schema is needed") }), {
+    schema,
+  });
   const { expiresInMs, onExpiry } = parseOptions("waitForSignal", Options, { ...options, name });
   const question: SignalQuestion = {
     kind: "signal",
     name,
     ...(expiresInMs === undefined ? {} : { dueAt: await dueIn("waitForSignal", expiresInMs) }),
   };
-  const outcome = ask("waitForSignal", question, toJsonSchema(schema) as AnswerSchema, (answer) => {
+  const outcome = ask("waitForSignal", question, answerSchema(schema), (answer) => {
     const parsed = interopSafeParse(schema, answer);
     return parsed.success ? { ok: true, value: parsed.data } : { ok: false, problem: describeZodError(parsed.error) };
   });

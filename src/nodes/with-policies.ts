@@ -8,7 +8,7 @@ import { BudgetSchema, budgetExceeded, costOf, spentIn } from "./budget.ts";
 import type { Budget, BudgetExcess, Spending } from "./budget.ts";
 import { BreakerSchema, createBreaker } from "./circuit-breaker.ts";
 import type { BreakerOptions } from "./circuit-breaker.ts";
-import { abortable } from "./delay.ts";
+import { TimerMs, abortable } from "./delay.ts";
 import { parseOptions } from "./parse-options.ts";
 import { RateLimitSchema, createRateLimiter } from "./rate-limit.ts";
 import type { RateLimitOptions } from "./rate-limit.ts";
@@ -67,7 +67,7 @@ const OnExceededSchema = z.union([
 ]);
 const PoliciesSchema = z.object({
   retry: ruleWithDefaults(RetrySchema),
-  timeoutMs: rule(z.number().min(1)),
+  timeoutMs: rule(TimerMs.min(1)),
   breaker: ruleWithDefaults(BreakerSchema),
   concurrency: rule(z.int().min(1)),
   rateLimit: rule(RateLimitSchema),
@@ -86,7 +86,8 @@ const PoliciesSchema = z.object({
  * An interrupt, or anything else that leaves the node on purpose, goes straight through: it is no failure, is not
  * tried again and not timed (H11), and answers already given survive another attempt (H15). The run's signal ends
  * every wait. Breaker, concurrency and rate limit belong to the function this returns: add it as several
- * nodes to share them, and count per process. Budgets are counted per run in the state.
+ * nodes to share them, and count per process. Budgets are counted per run in the state, with the node's own update: a
+ * node that fails for good writes nothing, so what it spent is not counted.
  *
  * LangGraph's own `retryPolicy` and `timeout` may be used instead; their waits can't be aborted.
  *

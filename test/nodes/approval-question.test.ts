@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { answerProblem } from "perdure/nodes";
+import { z as z3 } from "zod/v3";
+import { answerProblem, answerSchema } from "perdure/nodes";
 import type { ActionToApprove, Decision, DecisionType } from "perdure/nodes";
 import { approvalAnswerSchema, approvalQuestion } from "../../src/nodes/approval-question.ts";
 
@@ -112,5 +113,20 @@ describe("answerProblem", () => {
     expect(answerProblem({ type: "string" }, 7)).toBe('Instance type "number" is invalid. Expected "string".');
     expect(answerProblem({ type: "string" }, "seven")).toBeUndefined();
     expect(answerProblem({}, { any: "thing" })).toBeUndefined();
+  });
+});
+
+describe("answerSchema", () => {
+  test("says of a zod schema what goes in", () => {
+    expect(answerSchema(z.object({ n: z.number().default(1), at: z.coerce.date() }))).toMatchObject({
+      properties: { n: { type: "number" }, at: {} },
+      required: ["at"],
+    });
+    expect(answerSchema(z3.object({ n: z3.number() }))).toMatchObject({ properties: { n: { type: "number" } } });
+  });
+
+  test("gives a JSON schema back as it is", () => {
+    const schema = { type: "object" };
+    expect(answerSchema(schema)).toBe(schema);
   });
 });

@@ -132,9 +132,35 @@ describe("approval", () => {
     expect(approval({ actions: [] }).options).not.toHaveProperty("ends");
   });
 
-  test("refuses onApprove without onReject", () => {
-    expect(() => approval({ actions: [], onApprove: "refund" })).toThrow(
-      expect.objectContaining({ code: "OPTIONS_INVALID", message: expect.stringContaining("onReject") }),
+  test("keeps the decisions in the channel it is told to", async () => {
+    const Other = Annotation.Root({ verdicts: decisionsChannel() });
+    const graph = new StateGraph(Other)
+      .addNode("ask", approval({ actions: [{ name: "refund", args: {} }], decisionsKey: "verdicts" }))
+      .addEdge(START, "ask")
+      .compile({ checkpointer: new MemorySaver() });
+    await graph.invoke({}, thread);
+
+    const state = await graph.invoke(new Command({ resume: { decisions: [{ type: "approve" }] } }), thread);
+
+    expect(state.verdicts).toMatchObject([{ type: "approve" }]);
+  });
+
+  test.each<[string, object, string]>([
+    ["onApprove without onReject", { onApprove: "refund" }, "onReject"],
+    ["onReject without onApprove", { onReject: "refund" }, "onApprove"],
+    [
+      "an expiry that goes to a node where the rest goes along edges",
+      { expiresInMs: 1, onExpiry: "call" },
+      "`onExpiry`",
+    ],
+    [
+      "the same at the end of an escalation",
+      { expiresInMs: 1, onExpiry: { escalateTo: "b", onExpiry: "call" } },
+      "`onExpiry`",
+    ],
+  ])("refuses %s", (_title, options, named) => {
+    expect(() => approval({ actions: [], ...options } as never)).toThrow(
+      expect.objectContaining({ code: "OPTIONS_INVALID", message: expect.stringContaining(named) }),
     );
   });
 });

@@ -1,7 +1,7 @@
 import { Annotation, Command, MemorySaver, START, StateGraph, interrupt, task } from "@langchain/langgraph";
 import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { beginAttempt, withPolicies } from "perdure/nodes";
+import { beginAttempt, once, withPolicies } from "perdure/nodes";
 import { LogState, oneNodeGraph } from "../support/one-node-graph.ts";
 
 /** A node that asks twice and fails after the second answer, `failures` times. */
@@ -136,6 +136,43 @@ describe("an attempt of withPolicies", () => {
     expect((await last).log).toEqual([["one", "two"]]);
     expect(await asked.promise).toBe("one");
     expect(attempts).toBe(4);
+  });
+
+  test("whose time is over inside of once takes neither the superstep nor its siblings with it", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    let tries = 0;
+    const slow = withPolicies(
+      async () => ({
+        log: [
+          await once("slow", ({ signal }) => {
+            tries += 1;
+            if (tries > 1) return `try ${tries}`;
+            return new Promise<string>((_resolve, reject) => {
+              signal.addEventListener("abort", () => reject(new Error("stopped")));
+            });
+          }),
+        ],
+      }),
+      { retry, timeoutMs: 20 },
+    );
+    const aborted: boolean[] = [];
+    const graph = new StateGraph(LogState)
+      .addNode("slow", slow)
+      .addNode("sibling", async (_state, { signal }) => {
+        await new Promise((resolve) => setTimeout(resolve, 60));
+        aborted.push(signal?.aborted === true);
+        return { log: ["sibling"] };
+      })
+      .addEdge(START, "slow")
+      .addEdge(START, "sibling")
+      .compile({ checkpointer: new MemorySaver() });
+
+    const done = graph.invoke({}, { configurable: { thread_id: "1" } });
+    await vi.waitFor(() => expect(tries).toBe(1));
+    await vi.advanceTimersByTimeAsync(100);
+
+    expect((await done).log).toEqual(expect.arrayContaining(["try 2", "sibling"]));
+    expect(aborted).toEqual([false]);
   });
 
   test("subgraphs called in the node keep their place in the next attempt", async () => {

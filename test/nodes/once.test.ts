@@ -1,6 +1,7 @@
 import { Command, MemorySaver, interrupt, task } from "@langchain/langgraph";
 import { describe, expect, test } from "vitest";
 import { once } from "perdure/nodes";
+import { runWithConfig } from "../../src/nodes/running-task.ts";
 import { oneNodeGraph } from "../support/one-node-graph.ts";
 
 /** Work that notes each time it is done. */
@@ -336,6 +337,45 @@ describe("once", () => {
     );
     expect(signals[0]?.aborted).toBe(true);
     expect(started).toBe(false);
+  });
+
+  test("an attempt does not take over the failure of one that was given up and stopped because of that", async () => {
+    const stored = Promise.withResolvers<void>();
+    class SlowSaver extends MemorySaver {
+      override async putWrites(...args: Parameters<MemorySaver["putWrites"]>): Promise<void> {
+        if (args[1].some(([channel]) => channel === "__return__")) await stored.promise;
+        return super.putWrites(...args);
+      }
+    }
+    let tries = 0;
+    const { run } = oneNodeGraph(
+      (config) => {
+        const first = new AbortController();
+        const attempt = (signal: AbortSignal) =>
+          runWithConfig({ ...config, signal }, () =>
+            once("charge", (context) => {
+              tries += 1;
+              if (tries > 1) return "receipt";
+              return new Promise<string>((_resolve, reject) => {
+                context.signal.addEventListener("abort", () => reject(new Error("stopped")));
+              });
+            }),
+          );
+        const given = attempt(first.signal).catch((error: Error) => error.message);
+        const next = new Promise((resolve) => {
+          setImmediate(() => {
+            first.abort();
+            resolve(attempt(new AbortController().signal)); // while the failed try is still being stored
+            stored.resolve();
+          });
+        });
+        return Promise.all([given, next]);
+      },
+      { checkpointer: new SlowSaver() },
+    );
+
+    expect((await run({})).log).toEqual([["stopped", "receipt"]]);
+    expect(tries).toBe(2);
   });
 
   test("a key with signs that mean something in a namespace is a key like any other", async () => {

@@ -45,6 +45,16 @@ describe("waitForSignal", () => {
     expect(await send({ tracking: "T1", at: "5", other: true })).toEqual([{ tracking: "T1", at: 5 }]);
   });
 
+  test("the schema it asks with is of what is sent: defaults may be left out, other fields come along, dates are text", async () => {
+    const schema = z.object({ at: z.coerce.date(), count: z.number().default(1), note: z.string().transform(Number) });
+    const { start, send, open } = waiting(() => waitForSignal("shipped", schema));
+    await start();
+    const payload = { at: "2026-01-01T00:00:00.000Z", note: "7", from: "dhl" };
+
+    expect(answerProblem((await open()).response_schema, payload)).toBeUndefined();
+    expect(await send(payload)).toEqual([{ at: new Date(payload.at), count: 1, note: 7 }]);
+  });
+
   test("takes zod 3 schemas too", async () => {
     const { start, send, open } = waiting(() =>
       waitForSignal("shipped", z3.object({ tracking: z3.string() }) as unknown as z.ZodType),
@@ -97,6 +107,7 @@ describe("waitForSignal", () => {
   });
 
   test.each<[string, () => Promise<unknown>, string]>([
+    ["no schema", () => waitForSignal("a", undefined as never), "`schema`"],
     ["an empty name", () => waitForSignal("", shipped), "`name`"],
     ["a negative time", () => waitForSignal("a", shipped, { expiresInMs: -1 }), "`expiresInMs`"],
     ["an unknown expiry", () => waitForSignal("a", shipped, { onExpiry: "null" as never }), "`onExpiry`"],

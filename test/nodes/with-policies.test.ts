@@ -44,6 +44,7 @@ describe("withPolicies", () => {
     [{ retry: 3 }, "`retry` can't be 3"],
     [{ timeoutMs: 0 }, "`timeoutMs` can't be 0"],
     [{ timeoutMs: "5s" }, "`timeoutMs`"],
+    [{ timeoutMs: 2 ** 31 }, "`timeoutMs` can't be 2147483648"], // Node's timer would fire at once
     [{ breaker: { failures: 0 } }, "`breaker.failures`"],
     [{ breaker: { openMs: 0 } }, "`breaker.openMs`"],
     [{ concurrency: 0 }, "`concurrency` can't be 0"],
