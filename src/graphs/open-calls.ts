@@ -30,6 +30,28 @@ export function refusal(call: ToolCall, content: string): ToolMessage {
 }
 
 /**
+ * The conversation as a provider takes it: each call answered right after its message. A turn that was superseded, or
+ * an update, leaves calls open whose effect nobody can tell any more, and the model must not take them for not made.
+ */
+export function withAllAnswered(messages: readonly BaseMessage[]): readonly BaseMessage[] {
+  const whole: BaseMessage[] = [];
+  let open: ToolCall[] = [];
+  const close = () => {
+    for (const call of open)
+      whole.push(refusal(call, "The turn ended before this call had an answer. It may have run."));
+    open = [];
+  };
+  for (const message of messages) {
+    if (ToolMessage.isInstance(message)) open = open.filter(({ id }) => id !== message.tool_call_id);
+    else close();
+    whole.push(message);
+    if (AIMessage.isInstance(message)) open = [...(message.tool_calls ?? [])];
+  }
+  close();
+  return whole;
+}
+
+/**
  * Makes a model's message fit to stay in a conversation. Providers refuse one in which a call is unanswered, so calls
  * with arguments that are no JSON become calls like the others, to be answered with what is wrong with them; and
  * an id that an earlier message has would make LangGraph replace that message, so it gets another.

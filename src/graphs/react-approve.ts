@@ -4,6 +4,7 @@ import type { StructuredToolInterface } from "@langchain/core/tools";
 import { PerdureError } from "../errors/index.ts";
 import { type NodeTraits, readNodeTraits } from "../nodes/index.ts";
 import type { RouterState } from "./capped-edge.ts";
+import { show } from "./check-options.ts";
 import type { OpenCall } from "./open-calls.ts";
 import type { ActInput, ToolApproval } from "./react-act.ts";
 
@@ -18,6 +19,16 @@ export async function task(call: OpenCall, state: RouterState, approve: Approve 
   const asked =
     typeof approve === "function" ? await approve(call.toolCall, state) : approve.includes(call.toolCall.name);
   if (asked === false) return call;
+  // A path of the function that returns nothing must not let a call through.
+  if (asked !== true && (typeof asked !== "object" || asked === null)) {
+    throw new PerdureError(
+      "GRAPH_INVALID",
+      `\`approve\` returned ${show(asked)} for a call of "${call.toolCall.name}".`,
+      {
+        hint: "Return true, false, or how the person is to be asked. Nothing was run.",
+      },
+    );
+  }
   return { ...call, approval: asked === true ? {} : asked };
 }
 
@@ -68,7 +79,7 @@ function isIrreversible(tool: StructuredToolInterface): boolean {
 
 function isCompensated(tool: StructuredToolInterface, tools: readonly StructuredToolInterface[]): boolean {
   const { compensate } = traitsOf(tool);
-  return compensate !== undefined && tools.some(({ name }) => name === compensate);
+  return compensate !== undefined && compensate !== tool.name && tools.some(({ name }) => name === compensate);
 }
 
 function traitsOf(tool: object): NodeTraits {

@@ -31,7 +31,7 @@ import { addGuardedEdge, type GuardedGraph, type RouterState } from "./capped-ed
 import { refuseUnsafe } from "./check-graph.ts";
 import { anyFunction, checkOptions } from "./check-options.ts";
 import { type Extended, extendState } from "./extend-state.ts";
-import { mendMessage, openCalls } from "./open-calls.ts";
+import { mendMessage, openCalls, withAllAnswered } from "./open-calls.ts";
 import { actNode, type ToolApproval } from "./react-act.ts";
 import { ITERATIONS, RoundLimit } from "./react-allowance.ts";
 import { actTraits, type Approve, refuseUnguardedTools, refuseUnknownTools, task } from "./react-approve.ts";
@@ -232,7 +232,7 @@ type LooseGraph = GuardedGraph & {
 
 function mended(think: ReturnType<typeof modelNode<LimitState>>) {
   return async (state: LimitState, config: LangGraphRunnableConfig) => {
-    const update = await think(state, config);
+    const update = await think({ ...state, messages: withAllAnswered(state.messages) }, config);
     return {
       ...update,
       messages: update.messages.map((message) => mendMessage(message, state.messages, config.executionInfo?.taskId)),

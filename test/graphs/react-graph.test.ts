@@ -402,6 +402,50 @@ describe("approvals", () => {
     ]);
   });
 
+  test("a predicate that returns nothing lets no call through", async () => {
+    const { model } = await scripted(twoCalls);
+    const tools = weatherTools();
+    const nothing = (() => undefined) as unknown as () => boolean;
+    const graph = reactGraph({ model, tools: [tools.look, tools.refund], approve: nothing }).compile();
+    await expect(graph.invoke(say("My money!"))).rejects.toMatchObject({
+      code: "GRAPH_INVALID",
+      message: expect.stringContaining("returned undefined for a call of"),
+    });
+    expect(tools.calls).toEqual([]);
+  });
+
+  test("a tool does not compensate itself", async () => {
+    const { model } = await scripted([]);
+    const pay = tool(() => "paid", {
+      name: "pay",
+      description: "",
+      schema: z.object({}),
+      ...effect("irreversible", { compensate: "pay" }),
+    });
+    expect(() => reactGraph({ model, tools: [pay] })).toThrow(expect.objectContaining({ code: "GRAPH_UNSAFE" }));
+  });
+
+  test("a new turn in place of one that waits tells the model which calls got no answer", async () => {
+    const { model, server } = await scripted([...twoCalls.slice(0, 1), { text: "Something else." }]);
+    const tools = weatherTools();
+    const graph = reactGraph({ model, tools: [tools.look, tools.refund], approve: ["refund"] }).compile({
+      checkpointer: new MemorySaver(),
+    });
+    await graph.invoke(say("My money!"), thread);
+    await graph.invoke(say("Forget it."), thread);
+    const unanswered = "The turn ended before this call had an answer. It may have run.";
+    expect(
+      server.requests[1]?.messages.map(({ role, tool_call_id, content }) => [role, tool_call_id ?? content]),
+    ).toEqual([
+      ["user", "My money!"],
+      ["assistant", ""],
+      ["tool", "money"],
+      ["tool", "view"],
+      ["user", "Forget it."],
+    ]);
+    expect(server.requests[1]?.messages[2]?.content).toBe(unanswered);
+  });
+
   test("an irreversible tool without approval and compensation is GRAPH_UNSAFE", async () => {
     const { model } = await scripted([]);
     const { look: lookTool, refund } = weatherTools();
