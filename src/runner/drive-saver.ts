@@ -10,6 +10,7 @@ import type {
 import type { RunnableConfig } from "@langchain/core/runnables";
 import { COMMIT_KEY } from "../checkpoint/index.ts";
 import type { Checkpointer, CommitGuard, ThreadRecord } from "../checkpoint/index.ts";
+import { BREAKPOINT_INSIDE } from "./pending-writes.ts";
 import type { StoredInterrupt, TaskWrites } from "./pending-writes.ts";
 import { CHANNEL, isResult } from "./pregel.ts";
 
@@ -179,6 +180,9 @@ export class DriveSaver extends BaseCheckpointSaver {
     const marked = writes.map(([channel, value]): PendingWrite => {
       if (channel !== CHANNEL.interrupt) return [channel, value];
       const interrupt = value as StoredInterrupt;
+      if (interrupt.value === BREAKPOINT_INSIDE) {
+        return [channel, { ...interrupt, perdure: { answers: answersBefore, nested: true, breakpoint: true } }];
+      }
       const nested = this.#nested.has(interrupt);
       this.#nested.add(interrupt);
       if (!nested) this.#options.onInterrupt({ taskId, namespace: ns, answersBefore, interrupt });

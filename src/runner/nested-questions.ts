@@ -12,7 +12,12 @@ export interface NestedQuestions {
   readonly answered: number;
   /** Answers given in all. */
   readonly answers: number;
+  /** The newest checkpoints of the subgraphs. */
+  readonly checkpointIds: readonly string[];
 }
+
+/** What waits below a task that has no subgraphs. */
+export const NOTHING_BELOW: NestedQuestions = { open: [], answered: 0, answers: 0, checkpointIds: [] };
 
 /**
  * Looks into the subgraphs of tasks that were interrupted (H19): the root stores only the last of the
@@ -26,7 +31,7 @@ export async function nestedQuestions(
   writes: ReadonlyMap<string, TaskWrites>,
 ): Promise<ReadonlyMap<string, NestedQuestions>> {
   const roots = tasks.filter(({ id }) => mayAskBelow(writes.get(id)));
-  const found = new Map<string, { open: Question[]; answered: number; answers: number }>();
+  const found = new Map<string, { open: Question[]; answered: number; answers: number; checkpointIds: string[] }>();
   if (roots.length === 0) return found;
 
   // "node:task" for an ordinary subgraph, "node" for one with a memory of its own (`checkpointer: true`)
@@ -40,10 +45,11 @@ export async function nestedQuestions(
     const root = roots.find(({ id, node }) => isBelow(namespace, `${node}:${id}`) || isBelow(namespace, node));
     if (root === undefined || !isCurrent(namespace, root.id, byNamespace)) continue;
     let below = found.get(root.id);
-    if (below === undefined) found.set(root.id, (below = { open: [], answered: 0, answers: 0 }));
+    if (below === undefined) found.set(root.id, (below = { open: [], answered: 0, answers: 0, checkpointIds: [] }));
+    below.checkpointIds.push(tuple.checkpoint.id);
     for (const [taskId, task] of byNamespace.get(namespace) ?? []) {
+      below.answers += task.answers.length; // of finished tasks too, or an answer that comes meanwhile leaves the sum as it was
       if (task.interrupt === undefined || task.finished) continue;
-      below.answers += task.answers.length;
       if (asksItself(task)) {
         const id = interruptId(taskId, task.answers.length);
         below.open.push({

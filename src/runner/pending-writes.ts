@@ -7,7 +7,12 @@ export interface InterruptMark {
   readonly answers: number;
   /** Asked inside a subgraph of the task; the question itself is stored there. */
   readonly nested: boolean;
+  /** No question, but a breakpoint inside a subgraph of the task, of which LangGraph stores nothing. */
+  readonly breakpoint?: true;
 }
+
+/** What a task that stopped at a breakpoint inside of it is said to ask. */
+export const BREAKPOINT_INSIDE = { breakpoint: "inside" } as const;
 
 /** An interrupt as it is stored: LangGraph's, with our mark when a runner drove the thread. */
 export interface StoredInterrupt {

@@ -1,8 +1,9 @@
 import { setMaxListeners } from "node:events";
-import { GraphInterrupt, isGraphBubbleUp } from "@langchain/langgraph";
+import { GraphInterrupt, isGraphBubbleUp, isGraphInterrupt } from "@langchain/langgraph";
 import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 import { beginAttempt } from "../nodes/index.ts";
 import type { DriveSaver } from "./drive-saver.ts";
+import { BREAKPOINT_INSIDE } from "./pending-writes.ts";
 import { PREGEL_KEY, goingOn } from "./pregel.ts";
 import type { PregelNodeLike, TaskConfig, TaskRunnable } from "./pregel.ts";
 
@@ -93,7 +94,7 @@ export class TaskGate {
       this.#watcher?.ended(task, undefined);
       return output;
     } catch (thrown) {
-      const error = asError(thrown);
+      const error = isGraphInterrupt(thrown) && thrown.interrupts.length === 0 ? breakpointInside() : asError(thrown);
       if (!isGraphBubbleUp(error) && node.errorHandlerNode === undefined) this.#failedSteps.add(task.step);
       this.#watcher?.ended(task, error);
       throw error;
@@ -148,6 +149,11 @@ export function gated(gatedNode: GatedNode): TaskRunnable {
       return gate instanceof TaskGate ? gate.run(gatedNode, input, config) : gatedNode.run.invoke(input, config);
     },
   };
+}
+
+/** A subgraph that stops at a breakpoint throws an empty one, which would leave nothing behind that says so. */
+function breakpointInside(): GraphInterrupt {
+  return new GraphInterrupt([{ value: BREAKPOINT_INSIDE }]);
 }
 
 /** LangGraph takes a thrown `undefined` for success, and fails on other primitives. */

@@ -36,8 +36,11 @@ export type OpenInterrupt<Node extends string = string, Asked = unknown> = Inter
     | { readonly kind: "input"; readonly value: Asked }
   );
 
-/** Where a breakpoint stops: before these nodes run, or after these have run. */
-export type Breakpoint<Node extends string = string> = { readonly before: readonly Node[] } | { readonly after: readonly Node[] };
+/** Where a breakpoint stops: before these nodes run, after these have run, or in a subgraph inside of these. */
+export type Breakpoint<Node extends string = string> =
+  | { readonly before: readonly Node[] }
+  | { readonly after: readonly Node[] }
+  | { readonly inside: readonly Node[] };
 
 /** Why a task failed. The error's stack stays in the process that saw it. */
 export interface TaskFailure<Node extends string = string> {

@@ -2,8 +2,9 @@ import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
 import type { Checkpointer, ThreadRecord } from "../checkpoint/index.ts";
 import { EMPTY_RECORD } from "../checkpoint/index.ts";
 import type { Engine } from "./engine.ts";
-import { breakpointId, interruptId } from "./interrupt-id.ts";
-import { nestedQuestions } from "./nested-questions.ts";
+import { breakpointId, breakpointInsideId, interruptId } from "./interrupt-id.ts";
+import { NOTHING_BELOW, nestedQuestions } from "./nested-questions.ts";
+import type { NestedQuestions } from "./nested-questions.ts";
 import { openInterrupt } from "./open-question.ts";
 import type { Question } from "./open-question.ts";
 import { NO_TASK_WRITES, asksItself, writesByTask } from "./pending-writes.ts";
@@ -62,11 +63,13 @@ export async function readThread(
     return { ...base, tasks, questions: [stop] };
   }
   const nested = await nestedQuestions(checkpointer, threadId, found, writes);
+  const stops = await breakpointsInside(checkpointer, threadId, found, writes, nested);
   const questions: Question[] = [];
   const tasks = found.map(({ id, node }): TaskView => {
     const own = writes.get(id) ?? NO_TASK_WRITES;
-    const below = nested.get(id) ?? { open: [], answered: 0, answers: 0 };
-    const open = own.finished ? [] : [...below.open];
+    const below = nested.get(id) ?? NOTHING_BELOW;
+    const inside = stops.get(id);
+    const open = own.finished ? [] : [...below.open, ...(inside?.open ?? [])];
     if (open.length === 0 && below.answered === 0 && asksItself(own) && own.interrupt !== undefined) {
       open.push(ownQuestion(base.checkpointId, id, node, own, own.interrupt));
     }
@@ -76,7 +79,7 @@ export async function readThread(
       id,
       node,
       phase,
-      answers: own.answers.length + below.answers,
+      answers: own.answers.length + below.answers + (inside?.open.length === 0 ? 1 : 0),
       ...(phase === "failed" && own.error !== undefined ? { failure: { taskId: id, node, ...own.error } } : {}),
     };
   });
@@ -126,6 +129,25 @@ function ownQuestion(
 function phaseOf(writes: TaskWrites, hasOpen: boolean, wasAnsweredBelow: boolean): TaskView["phase"] {
   if (writes.error !== undefined) return writes.errorHandled ? "ready" : "failed";
   return hasOpen && !wasAnsweredBelow ? "waiting" : "ready";
+}
+
+/** Where subgraphs stopped before or after a node of theirs; `open` is empty where somebody said to go on. */
+async function breakpointsInside(
+  checkpointer: Checkpointer,
+  threadId: string,
+  tasks: readonly { id: string; node: string }[],
+  writes: ReadonlyMap<string, TaskWrites>,
+  nested: ReadonlyMap<string, NestedQuestions>,
+): Promise<ReadonlyMap<string, { readonly open: readonly Question[] }>> {
+  const stops = new Map<string, { open: Question[] }>();
+  for (const { id: taskId, node } of tasks) {
+    const { finished, interrupt, error } = writes.get(taskId) ?? NO_TASK_WRITES;
+    if (finished || error !== undefined || interrupt?.perdure?.breakpoint !== true) continue;
+    const id = breakpointInsideId(taskId, nested.get(taskId)?.checkpointIds ?? []);
+    const isPassed = (await checkpointer.readAnswer(threadId, id)) !== undefined;
+    stops.set(taskId, { open: isPassed ? [] : [{ interrupt: { id, kind: "breakpoint", node, value: { inside: [node] } } }] });
+  }
+  return stops;
 }
 
 /** Where the graph was compiled to stop before or after a node, and nobody said to go on. */
