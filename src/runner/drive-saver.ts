@@ -52,11 +52,15 @@ export interface AskedInterrupt {
  *   the drive, and not as an unhandled rejection while a node still runs
  * - a task is finished only by a result it really produced: LangGraph stores "no writes" for siblings
  *   that a failure kept from starting (H20), and a half result for a node whose router threw
+ * - an answer that is stored stays stored (I1): LangGraph writes back those that the task came to read, which
+ *   are fewer when it failed before its last question, or when one more was committed meanwhile
  */
 export class DriveSaver extends BaseCheckpointSaver {
   readonly #options: DriveSaverOptions;
   readonly #inFlight = new Set<Promise<void>>();
   readonly #nested = new WeakSet<object>();
+  /** How many answers each task had when LangGraph read them. */
+  readonly #answersRead = new Map<string, number>();
   #head: CheckpointTuple | undefined;
   #record: DriveSaverOptions["record"];
   #failure: { readonly error: unknown } | undefined;
@@ -106,7 +110,11 @@ export class DriveSaver extends BaseCheckpointSaver {
     this.#head = undefined;
     const { checkpoint_ns: ns = "", checkpoint_id: id } = config.configurable ?? {};
     if (head !== undefined && ns === "" && id === undefined) return head;
-    return this.#options.checkpointer.getTuple(config);
+    const tuple = await this.#options.checkpointer.getTuple(config);
+    for (const [taskId, channel, value] of tuple?.pendingWrites ?? []) {
+      if (channel === CHANNEL.resume && Array.isArray(value)) this.#answersRead.set(taskId, value.length);
+    }
+    return tuple;
   }
 
   override list(config: RunnableConfig, options?: CheckpointListOptions): AsyncGenerator<CheckpointTuple> {
@@ -168,15 +176,20 @@ export class DriveSaver extends BaseCheckpointSaver {
   }
 
   #keep(ns: string, taskId: string, writes: PendingWrite[]): PendingWrite[] {
-    if (writes.some(([channel]) => channel === CHANNEL.error)) return writes.filter(([channel]) => !isResult(channel));
-    if (writes.some(([channel]) => channel === CHANNEL.interrupt)) return this.#markInterrupts(ns, taskId, writes);
+    const kept = writes.filter((write) => !this.#isStoredAnswer(taskId, write));
+    if (writes.some(([channel]) => channel === CHANNEL.error)) return kept.filter(([channel]) => !isResult(channel));
+    if (writes.some(([channel]) => channel === CHANNEL.interrupt)) return this.#markInterrupts(ns, taskId, kept, answersIn(writes));
     const nothing = writes.every(([channel]) => channel === CHANNEL.noWrites);
-    return nothing && ns === "" && !this.#options.ranToEnd(taskId) ? [] : writes;
+    return nothing && ns === "" && !this.#options.ranToEnd(taskId) ? [] : kept;
   }
 
-  #markInterrupts(ns: string, taskId: string, writes: PendingWrite[]): PendingWrite[] {
-    const resume = writes.find(([channel]) => channel === CHANNEL.resume)?.[1];
-    const answersBefore = Array.isArray(resume) ? resume.length : 0;
+  /** Only an answer that LangGraph took from elsewhere is new: a bare one of a plain LangGraph call before. */
+  #isStoredAnswer(taskId: string, [channel, value]: PendingWrite): boolean {
+    if (channel !== CHANNEL.resume || !Array.isArray(value)) return false;
+    return value.length <= (this.#answersRead.get(taskId) ?? 0);
+  }
+
+  #markInterrupts(ns: string, taskId: string, writes: PendingWrite[], answersBefore: number): PendingWrite[] {
     const marked = writes.map(([channel, value]): PendingWrite => {
       if (channel !== CHANNEL.interrupt) return [channel, value];
       const interrupt = value as StoredInterrupt;
@@ -206,4 +219,10 @@ export class DriveSaver extends BaseCheckpointSaver {
     this.#inFlight.add(tracked);
     return tracked;
   }
+}
+
+/** How many answers a task had read when it wrote this. */
+function answersIn(writes: readonly PendingWrite[]): number {
+  const resume = writes.find(([channel]) => channel === CHANNEL.resume)?.[1];
+  return Array.isArray(resume) ? resume.length : 0;
 }
