@@ -2,8 +2,7 @@ import { type Runnable, RunnableLambda, type RunnableConfig } from "@langchain/c
 import type { END, LangGraphRunnableConfig, Send, StateDefinitionInit, StateGraph } from "@langchain/langgraph";
 import { z } from "zod";
 
-import { PerdureError } from "../errors/index.ts";
-import { anyFunction, checkOptions, show } from "./check-options.ts";
+import { anyFunction, parseOptions, PerdureError, show } from "../errors/index.ts";
 import { type EdgeGuard, guardEdge } from "./edge-guard.ts";
 import { addTurnChannel, type ChannelHolder, turnCounter, writeChannel } from "./turn-channel.ts";
 
@@ -82,7 +81,7 @@ export function cappedEdge<
   graph: StateGraph<SD, S, U, N, I, O, C, Returns, Interrupts, Writes>,
   options: CappedEdgeOptions<S, NoInfer<N>, To, Limit, Other>,
 ): StateGraph<SD, S, U, N, I, O, C, Returns, Interrupts, Writes> {
-  checkOptions("cappedEdge", Options, options);
+  parseOptions("cappedEdge", Options, options);
   const { from, to, max, onLimit, route, others = [], counter = `${from}->${to}` } = options;
   const limit = typeof max === "number" ? () => max : max;
   const builder = graph as unknown as GuardedGraph;

@@ -13,10 +13,9 @@ import {
 } from "@langchain/langgraph";
 import { z } from "zod";
 
-import { PerdureError } from "../errors/index.ts";
+import { anyFunction, parseOptions, PerdureError, show } from "../errors/index.ts";
 import { decisionsChannel, type Effect, type NodeLike, withPolicies } from "../nodes/index.ts";
 import { refuseUnsafe } from "./check-graph.ts";
-import { anyFunction, checkOptions, show } from "./check-options.ts";
 import { type Extended, extendState, type StateOf, type UpdateOf } from "./extend-state.ts";
 import { RUNNING_MS, runningTimeChannel } from "./running-time.ts";
 import {
@@ -112,8 +111,8 @@ export function chain<Schema extends StateDefinitionInit, const Name extends str
   UpdateType<ChainDefinition<Schema>>,
   typeof START | Name
 > {
-  const rules = checkOptions("chain", Options, options);
-  const works = Object.entries(checkOptions("chain", z.object({ steps: Steps }), { steps }).steps).map(([name, step]) =>
+  const rules = parseOptions("chain", Options, options);
+  const works = Object.entries(parseOptions("chain", z.object({ steps: Steps }), { steps }).steps).map(([name, step]) =>
     workOf(name, step),
   );
   const names = works.map(({ name }) => name);
@@ -167,7 +166,7 @@ function workOf(name: string, step: unknown): Work {
       hint: "Give it a name that is no number.",
     });
   }
-  const { run, approve, effect } = checkOptions(`chain: step "${name}"`, Step, isRun(step) ? { run: step } : step);
+  const { run, approve, effect } = parseOptions(`chain: step "${name}"`, Step, isRun(step) ? { run: step } : step);
   refuseApprovalNode(`chain: "${name}"`, run);
   return { name, run: run ?? (() => ({})), approve, effect } as Work;
 }

@@ -8,9 +8,9 @@ import {
 } from "@langchain/langgraph";
 import { z } from "zod";
 
+import { anyFunction, parseOptions } from "../errors/index.ts";
 import { decisionsChannel, type Effect } from "../nodes/index.ts";
 import { refuseUnsafe } from "./check-graph.ts";
-import { anyFunction, checkOptions } from "./check-options.ts";
 import { type DagFailurePolicy, dagNode, type DagWork, OUTCOMES, outcomesChannel, settleNode } from "./dag-node.ts";
 import { planDag } from "./dag-plan.ts";
 import { type Extended, extendState, type StateOf, type UpdateOf } from "./extend-state.ts";
@@ -129,7 +129,7 @@ export function dag<Schema extends StateDefinitionInit, const Name extends strin
   UpdateType<DagDefinition<Schema>>,
   typeof START | Name | "settle"
 > {
-  const { nodes, maxConcurrency, sequential, timeoutMs, onFailure } = checkOptions("dag", Options, options);
+  const { nodes, maxConcurrency, sequential, timeoutMs, onFailure } = parseOptions("dag", Options, options);
   const works = Object.entries(nodes).map(([name, node]) => workOf(name, node));
   const after = new Map(works.map((work) => [work.name, work.after]));
   const { order, roots, leaves } = planDag({ after, reserved: [SETTLE], entry: options.entry, finish: options.finish });
@@ -175,7 +175,7 @@ type CheckedWork = DagWork & { readonly effect: Effect | undefined };
 
 function workOf(name: string, node: unknown): CheckedWork {
   const given = isRun(node) ? { run: node } : node;
-  const { run, effect, ...rest } = checkOptions(`dag: node "${name}"`, NodeOptions, given);
+  const { run, effect, ...rest } = parseOptions(`dag: node "${name}"`, NodeOptions, given);
   for (const work of [run, rest.compensate]) refuseApprovalNode(`dag: "${name}"`, work);
   const nothing = () => ({});
   return { name, run: run ?? nothing, effect, ...rest } as unknown as CheckedWork;

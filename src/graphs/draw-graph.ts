@@ -2,7 +2,7 @@ import { styleText } from "node:util";
 
 import { z } from "zod";
 
-import { checkOptions } from "./check-options.ts";
+import { parseOptions } from "../errors/index.ts";
 import { drawMermaid } from "./draw-mermaid.ts";
 import { drawText } from "./draw-text.ts";
 import { drawingOf } from "./drawing.ts";
@@ -34,7 +34,7 @@ const Options = z.object({
  * console.log(drawGraph(graph, { color: process.stdout.isTTY, width: process.stdout.columns }));
  */
 export function drawGraph(graph: InspectableGraph, options: DrawGraphOptions = {}): string {
-  const { format, color, width } = checkOptions("drawGraph", Options, options);
+  const { format, color, width } = parseOptions("drawGraph", Options, options);
   const drawing = drawingOf(graphShape(graph));
   return format === "mermaid" ? drawMermaid(drawing) : drawText(drawing, width, color ? paint : (text) => text);
 }

@@ -12,10 +12,9 @@ import {
 } from "@langchain/langgraph";
 import { z } from "zod";
 
-import { PerdureError } from "../errors/index.ts";
+import { anyFunction, parseOptions, PerdureError, show } from "../errors/index.ts";
 import { decisionsChannel, type Effect, once, type Policies, withPolicies } from "../nodes/index.ts";
 import { refuseUnsafe } from "./check-graph.ts";
-import { anyFunction, checkOptions, show } from "./check-options.ts";
 import { type Extended, extendState, type StateOf, type UpdateOf } from "./extend-state.ts";
 import { type NodeFailure, nodesFailed, type StoredError, storedError } from "./node-failure.ts";
 import { Slots } from "./slots.ts";
@@ -128,7 +127,7 @@ export function mapReduce<Schema extends StateDefinitionInit, Item, Result>(
   UpdateType<MapReduceDefinition<Schema>>,
   typeof START | "map" | "reduce"
 > {
-  const { maxConcurrency, onFailure, effect } = checkOptions("mapReduce", Options, options);
+  const { maxConcurrency, onFailure, effect } = parseOptions("mapReduce", Options, options);
   const loose = options as unknown as LooseOptions;
   const graph = new StateGraph(extendState(options.state, { decisions: decisionsChannel() })) as unknown as LooseGraph;
   addTurnChannel(

@@ -1,10 +1,9 @@
 import type { ToolCall } from "@langchain/core/messages";
 import type { StructuredToolInterface } from "@langchain/core/tools";
 
-import { PerdureError } from "../errors/index.ts";
+import { PerdureError, show } from "../errors/index.ts";
 import { type NodeTraits, readNodeTraits } from "../nodes/index.ts";
 import type { RouterState } from "./capped-edge.ts";
-import { show } from "./check-options.ts";
 import type { OpenCall } from "./open-calls.ts";
 import type { ActInput, ToolApproval } from "./react-act.ts";
 

@@ -16,6 +16,7 @@ import {
 } from "@langchain/langgraph";
 import { z } from "zod";
 
+import { anyFunction, parseOptions } from "../errors/index.ts";
 import {
   type Budget,
   decisionsChannel,
@@ -29,7 +30,6 @@ import {
 } from "../nodes/index.ts";
 import { addGuardedEdge, type GuardedGraph, type RouterState } from "./capped-edge.ts";
 import { refuseUnsafe } from "./check-graph.ts";
-import { anyFunction, checkOptions } from "./check-options.ts";
 import { type Extended, extendState } from "./extend-state.ts";
 import { mendMessage, openCalls, withAllAnswered } from "./open-calls.ts";
 import { actNode, type ToolApproval } from "./react-act.ts";
@@ -143,7 +143,7 @@ export function reactGraph<
   UpdateType<ReactDefinition<Schema>>,
   typeof START | ReactNodes<OnLimit>
 > {
-  const { maxIterations, onLimit } = checkOptions("reactGraph", Options, options);
+  const { maxIterations, onLimit } = parseOptions("reactGraph", Options, options);
   const {
     model,
     tools,

@@ -1,6 +1,6 @@
 import { isCommand, type LangGraphRunnableConfig } from "@langchain/langgraph";
 
-import { PerdureError } from "../errors/index.ts";
+import { PerdureError, show } from "../errors/index.ts";
 import {
   type ApprovalRequest,
   type DecisionRecord,
@@ -12,7 +12,6 @@ import {
   type TraitOptions,
   withPolicies,
 } from "../nodes/index.ts";
-import { show } from "./check-options.ts";
 
 /** A step's own work: a function, or anything with `invoke`, such as a Runnable or a compiled graph. */
 export type StepRun<State, Update> =

@@ -1,11 +1,11 @@
 import { Command } from "@langchain/langgraph";
 import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 import { z } from "zod";
+import { parseOptions } from "../errors/index.ts";
 import type { ActionToApprove } from "./approval-question.ts";
 import type { DecisionRecord } from "./decisions.ts";
 import { nodeTraits } from "./effect.ts";
 import type { TraitOptions } from "./effect.ts";
-import { parseOptions } from "./parse-options.ts";
 import { requestApproval } from "./request-approval.ts";
 import type { Approval, ExpiryNode, OnExpiry } from "./request-approval.ts";
 

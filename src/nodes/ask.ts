@@ -1,4 +1,5 @@
-import { interrupt } from "@langchain/langgraph";
+import { createHash } from "node:crypto";
+import { interrupt, isGraphInterrupt } from "@langchain/langgraph";
 import { z } from "zod";
 import type { AnswerSchema } from "./answer.ts";
 import { recordedOnce } from "./once.ts";
@@ -39,6 +40,51 @@ export function ask<T>(
     if (reading.ok) return { due: false, value: reading.value };
     asked = { ...question, problem: reading.problem };
   }
+}
+
+/**
+ * As {@link ask}, about something that must still be what was asked about when the answer comes: a node runs again to
+ * get its answer, and by then what it asks may have changed, or the order of its questions. An answer to
+ * something else is not taken: it is asked anew.
+ */
+export async function askAbout<T>(
+  caller: string,
+  subject: unknown,
+  question: object,
+  schema: AnswerSchema,
+  read: (answer: unknown) => Reading<T>,
+): Promise<Outcome<T>> {
+  const config = currentConfig(caller);
+  const now = fingerprint(subject);
+  const asked = () => {
+    const position = scratchpadOf(config)?.interruptCounter ?? -1;
+    return recordedOnce(config, `asked(${position})`, `asked ${position}`, () => now);
+  };
+  for (let problem: string | undefined; ;) {
+    let answer: unknown;
+    try {
+      answer = interrupt(problem === undefined ? question : { ...question, problem }, { responseSchema: schema });
+    } catch (stop) {
+      if (isGraphInterrupt(stop)) await asked();
+      throw stop;
+    }
+    const isSame = (await asked()) === now;
+    if (isDueAnswer(answer) && "dueAt" in question) return { due: true, answer };
+    const reading = read(answer);
+    if (isSame && reading.ok) return { due: false, value: reading.value };
+    problem = reading.ok ? "What there is to decide has changed since it was asked." : reading.problem;
+  }
+}
+
+/** One text for one value, whatever the order of its keys. */
+function fingerprint(value: unknown): string {
+  const sorted = (_key: string, part: unknown): unknown =>
+    typeof part === "object" && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([one], [other]) => (one < other ? -1 : 1)))
+      : part;
+  return createHash("sha256")
+    .update(JSON.stringify(value, sorted) ?? "")
+    .digest("base64url");
 }
 
 /**

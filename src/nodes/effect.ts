@@ -1,5 +1,5 @@
+import { parseOptions } from "../errors/index.ts";
 import { z } from "zod";
-import { parseOptions } from "./parse-options.ts";
 
 /** What running a node does to the world outside of the state. */
 export type Effect = "none" | "idempotent" | "irreversible";

@@ -6,8 +6,7 @@ import type { BaseLanguageModelInput } from "@langchain/core/language_models/bas
 import type { InferInteropZodOutput, InteropZodObject } from "@langchain/core/utils/types";
 import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 import { z } from "zod";
-import { PerdureError } from "../errors/index.ts";
-import { parseOptions } from "./parse-options.ts";
+import { parseOptions, PerdureError } from "../errors/index.ts";
 import { usageOf } from "./usage.ts";
 import type { Usage } from "./usage.ts";
 import { describeZodError } from "./zod-problem.ts";

@@ -1,10 +1,9 @@
 import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 import { isGraphBubbleUp } from "@langchain/langgraph";
 import { z } from "zod";
-import { PerdureError } from "../errors/index.ts";
+import { parseOptions, PerdureError } from "../errors/index.ts";
 import { originalScratchpad } from "./attempt.ts";
 import { idempotencyKey } from "./idempotency-key.ts";
-import { parseOptions } from "./parse-options.ts";
 import { callTask, checkpointerOf, currentConfig, scratchpadOf, storeReturn, taskIdentity } from "./running-task.ts";
 import type { Scratchpad } from "./running-task.ts";
 import { asStored } from "./stored-form.ts";

@@ -1,12 +1,12 @@
 import { z } from "zod";
+import { parseOptions } from "../errors/index.ts";
 import { answerProblem } from "./answer.ts";
 import type { AnswerSchema } from "./answer.ts";
 import { approvalAnswerSchema, approvalQuestion } from "./approval-question.ts";
 import type { ActionToApprove, ApprovalAnswer, ApprovalQuestion, Decision } from "./approval-question.ts";
-import { Duration, ask, dueIn } from "./ask.ts";
+import { Duration, askAbout, dueIn } from "./ask.ts";
 import type { Outcome, Reading } from "./ask.ts";
 import type { DecisionRecord } from "./decisions.ts";
-import { parseOptions } from "./parse-options.ts";
 
 /**
  * What happens when nobody decides in time: every action is rejected, and then
@@ -111,10 +111,11 @@ export async function requestApproval<const Expiry extends OnExpiry = never>(
   const { actions } = parseOptions("requestApproval", Request, request) as ApprovalRequest;
   const asked = approvalQuestion(actions);
   const schema = approvalAnswerSchema(asked);
+  const subject = actions.map(({ name, args }) => ({ name, args }));
   const records: DecisionRecord[] = [];
   for (let stage: Stage = request; ;) {
     const question = await questionTo(stage, asked);
-    const outcome = ask("requestApproval", question, schema, (answer) => readAnswer(schema, answer));
+    const outcome = await askAbout("requestApproval", subject, question, schema, (answer) => readAnswer(schema, answer));
     if (!outcome.due) {
       const { decisions } = outcome.value;
       records.push(...recordsOf(actions, decisions, stage, outcome));
@@ -163,7 +164,23 @@ async function questionTo(stage: Stage, asked: ApprovalQuestion): Promise<Approv
 
 function readAnswer(schema: AnswerSchema, answer: unknown): Reading<ApprovalAnswer> {
   const problem = answerProblem(schema, answer);
-  return problem === undefined ? { ok: true, value: answer as ApprovalAnswer } : { ok: false, problem };
+  return problem === undefined ? { ok: true, value: onlyAnswer(answer as ApprovalAnswer) } : { ok: false, problem };
+}
+
+/** Only what a decision has, so that no other field of the answer gets into the record or says another action. */
+function onlyAnswer({ decisions, decidedBy, comment }: ApprovalAnswer): ApprovalAnswer {
+  return {
+    decisions: decisions.map((decision): Decision => {
+      if (decision.type === "approve") return { type: "approve" };
+      if (decision.type === "edit") {
+        const { name, args } = decision.editedAction;
+        return { type: "edit", editedAction: { name, args } };
+      }
+      return { type: "reject", ...(decision.message === undefined ? {} : { message: decision.message }) };
+    }),
+    ...(decidedBy === undefined ? {} : { decidedBy }),
+    ...(comment === undefined ? {} : { comment }),
+  };
 }
 
 function recordsOf(

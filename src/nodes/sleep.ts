@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { parseOptions } from "../errors/index.ts";
 import { Duration, ask, dueIn } from "./ask.ts";
-import { parseOptions } from "./parse-options.ts";
 import type { TimerQuestion } from "./question.ts";
 
 /**

@@ -4,9 +4,8 @@ import type { DynamicTool, StructuredToolInterface } from "@langchain/core/tools
 import { isCommand, isGraphBubbleUp } from "@langchain/langgraph";
 import type { Command, LangGraphRunnableConfig } from "@langchain/langgraph";
 import { z } from "zod";
-import { PerdureError, isPerdureError } from "../errors/index.ts";
+import { isPerdureError, parseOptions, PerdureError } from "../errors/index.ts";
 import { TOOL_CALL_ID_KEY } from "./idempotency-key.ts";
-import { parseOptions } from "./parse-options.ts";
 import { argumentsProblem } from "./tool-arguments.ts";
 
 /** What a {@link toolNode} runs: one call, and what else the tool may see as its state. Send it with LangGraph's `Send`. */

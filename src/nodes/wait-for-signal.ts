@@ -1,10 +1,9 @@
 import { interopSafeParse, isInteropZodSchema } from "@langchain/core/utils/types";
 import type { InferInteropZodOutput, InteropZodType } from "@langchain/core/utils/types";
 import { z } from "zod";
-import { PerdureError } from "../errors/index.ts";
+import { parseOptions, PerdureError } from "../errors/index.ts";
 import { answerSchema } from "./answer.ts";
 import { Duration, ask, dueIn } from "./ask.ts";
-import { parseOptions } from "./parse-options.ts";
 import type { SignalQuestion } from "./question.ts";
 import { describeZodError } from "./zod-problem.ts";
 

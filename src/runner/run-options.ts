@@ -1,6 +1,6 @@
 import type { Callbacks } from "@langchain/core/callbacks/manager";
 import { z } from "zod";
-import { PerdureError } from "../errors/index.ts";
+import { PerdureError, parseOptions, show } from "../errors/index.ts";
 import type { DriveConfig } from "./engine.ts";
 
 /** What every call that may run nodes can be given. */
@@ -94,37 +94,28 @@ const RUNNER = z.strictObject({ name: TEXT, checkpointer: z.unknown(), now: z.fu
 
 /** Refuses options that a call does not have, or that do not fit. */
 export function checkOptions(call: keyof typeof SCHEMAS, options: object): void {
-  check(`runner.${call}`, "options that don't fit", SCHEMAS[call], options);
+  parseOptions(`runner.${call}`, SCHEMAS[call], options);
 }
 
 /** Refuses what is no signal. */
 export function checkSignal(signal: object): void {
-  check("runner.signal", "no signal", SIGNAL, signal);
+  parseOptions("runner.signal", SIGNAL, signal);
 }
 
 /** Refuses what is no reason to cancel. */
 export function checkReason(reason: unknown): void {
-  check("runner.cancel", "no reason", z.string(), reason);
+  parseOptions("runner.cancel", z.string(), reason);
 }
 
 /** Refuses what a runner can't be made with; the checkpointer has an error of its own. */
 export function checkRunnerOptions(options: object): void {
-  check("createRunner", "options that don't fit", RUNNER, options);
-}
-
-function check(caller: string, what: string, schema: z.ZodType, given: unknown): void {
-  const parsed = schema.safeParse(given);
-  if (parsed.success) return;
-  const problems = z.prettifyError(parsed.error).replaceAll("\n", "; ");
-  throw new PerdureError("OPTIONS_INVALID", `${caller} was given ${what}: ${problems}.`, {
-    hint: "The docstrings of the options say what fits.",
-  });
+  parseOptions("createRunner", RUNNER, options);
 }
 
 /** Refuses what can't name a thread. */
 export function checkThreadId(threadId: unknown): void {
   if (typeof threadId === "string" && threadId !== "" && !threadId.includes("\0")) return;
-  throw new PerdureError("OPTIONS_INVALID", `A thread_id is a string that is not empty, not ${JSON.stringify(threadId)}.`, {
+  throw new PerdureError("OPTIONS_INVALID", `A thread_id is a string that is not empty, not ${show(threadId)}.`, {
     hint: 'Pass one such as "case-42".',
   });
 }
