@@ -97,7 +97,8 @@ const Request = z
  * `approval` until somebody answers or its time is over. Put `records` into the state's `decisions` channel.
  *
  * The question and its answer have the shapes of LangChain's human-in-the-loop middleware
- * ({@link ApprovalQuestion}, {@link ApprovalAnswer}); the answer's JSON schema goes with the interrupt.
+ * ({@link ApprovalQuestion}, {@link ApprovalAnswer}); the answer's JSON schema goes with the interrupt. A decision
+ * holds for the names and arguments that were asked about: if the node asks about others when it runs again, it asks anew.
  *
  * @throws PerdureError `OPTIONS_INVALID`, `OUTSIDE_GRAPH`
  *
@@ -115,7 +116,9 @@ export async function requestApproval<const Expiry extends OnExpiry = never>(
   const records: DecisionRecord[] = [];
   for (let stage: Stage = request; ;) {
     const question = await questionTo(stage, asked);
-    const outcome = await askAbout("requestApproval", subject, question, schema, (answer) => readAnswer(schema, answer));
+    const outcome = await askAbout("requestApproval", subject, question, schema, (answer) =>
+      readAnswer(schema, answer),
+    );
     if (!outcome.due) {
       const { decisions } = outcome.value;
       records.push(...recordsOf(actions, decisions, stage, outcome));

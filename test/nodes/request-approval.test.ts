@@ -322,6 +322,69 @@ describe("requestApproval refuses", () => {
   });
 });
 
+test("a decision is only what it may say: other fields neither rename the approved action nor get into the record", async () => {
+  const { ask, answer } = asking({ actions: [refund] });
+  await ask();
+  const other = { name: "email", args: {} };
+  const decided = await answer({
+    decisions: [{ type: "approve", action: other, editedAction: other, expired: true, at: "never" }],
+    records: [],
+  });
+  expect(decided).toEqual({
+    decisions: [{ type: "approve" }],
+    records: [{ action: refund, type: "approve", decidedBy: null, comment: null, assignee: null, at: NOW }],
+    expired: false,
+  });
+});
+
+test("an approval holds for what was asked about: if the node asks about something else by then, it asks anew", async () => {
+  let amount = 40;
+  const { run, graph } = oneNodeGraph(() => requestApproval({ actions: [{ name: "refund", args: { amount } }] }));
+  const open = async () => {
+    const { tasks } = await graph.getState({ configurable: { thread_id: "thread-1" } });
+    return tasks[0]?.interrupts[0]?.value as ApprovalQuestion | undefined;
+  };
+  const approve = new Command({ resume: { decisions: [{ type: "approve" }] } });
+  await run({});
+  amount = 4000;
+  expect((await run(approve)).log).toEqual([]);
+  expect(await open()).toMatchObject({
+    actionRequests: [{ args: { amount: 4000 } }],
+    problem: "What there is to decide has changed since it was asked.",
+  });
+  expect((await run(approve)).log).toMatchObject([{ records: [{ action: { args: { amount: 4000 } } }] }]);
+});
+
+test("the answers of a node whose questions change their order never go to the wrong one", async () => {
+  let order = ["small", "big"];
+  const { run } = oneNodeGraph(async () => {
+    const said: Record<string, string | undefined> = {};
+    for (const name of order) {
+      said[name] = (await requestApproval({ actions: [{ name, args: {} }] })).decisions[0]?.type;
+    }
+    return said;
+  });
+  const decide = (type: string) => run(new Command({ resume: { decisions: [{ type }] } }));
+  await run({});
+  order = ["big", "small"];
+  await decide("approve"); // was said of the small one
+  await decide("reject"); // to the big one, which is asked now
+  expect((await decide("approve")).log).toEqual([{ big: "reject", small: "approve" }]);
+});
+
+test("questions asked side by side in one node are each answered for themselves", async () => {
+  const { run } = oneNodeGraph(async () => {
+    const both = await Promise.all(
+      ["a", "b"].map((name) => requestApproval({ actions: [{ name, args: {} }], expiresInMs: 1000 })),
+    );
+    return both.map(({ records }) => `${records[0]?.action.name} ${records[0]?.type}`);
+  });
+  await run({});
+  await run(new Command({ resume: { decisions: [{ type: "approve" }] } }));
+  const { log } = await run(new Command({ resume: { decisions: [{ type: "reject" }] } }));
+  expect(log).toEqual([["a approve", "b reject"]]);
+});
+
 test("an approval survives the process: the due date and the question are found by another one", async () => {
   const checkpointer = new MemorySaver();
   const graph = () => oneNodeGraph(() => requestApproval({ actions: [refund], expiresInMs: 60_000 }), { checkpointer });
