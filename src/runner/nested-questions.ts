@@ -1,3 +1,4 @@
+import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
 import type { Checkpointer } from "../checkpoint/index.ts";
 import { interruptId } from "./interrupt-id.ts";
 import { openInterrupt } from "./open-question.ts";
@@ -37,17 +38,16 @@ export async function nestedQuestions(
   // "node:task" for an ordinary subgraph, "node" for one with a memory of its own (`checkpointer: true`)
   const wanted = [...roots.map(({ id, node }) => `${node}:${id}`), ...new Set(roots.map(({ node }) => node))];
   const tuples = await checkpointer.newestBelow(threadId, wanted);
-  const byNamespace = new Map(
-    tuples.map((tuple) => [String(tuple.config.configurable?.["checkpoint_ns"]), writesByTask(tuple.pendingWrites ?? [])]),
-  );
-  for (const tuple of tuples) {
-    const namespace = String(tuple.config.configurable?.["checkpoint_ns"]);
+  const byNamespace = new Map(tuples.map((tuple) => [namespaceOf(tuple), writesByTask(tuple.pendingWrites ?? [])]));
+  // checkpointers give namespaces and writes in different orders
+  for (const tuple of tuples.toSorted((one, other) => (namespaceOf(one) < namespaceOf(other) ? -1 : 1))) {
+    const namespace = namespaceOf(tuple);
     const root = roots.find(({ id, node }) => isBelow(namespace, `${node}:${id}`) || isBelow(namespace, node));
     if (root === undefined || !isCurrent(namespace, root.id, byNamespace)) continue;
     let below = found.get(root.id);
     if (below === undefined) found.set(root.id, (below = { open: [], answered: 0, answers: 0, checkpointIds: [] }));
     below.checkpointIds.push(tuple.checkpoint.id);
-    for (const [taskId, task] of byNamespace.get(namespace) ?? []) {
+    for (const [taskId, task] of [...(byNamespace.get(namespace) ?? [])].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
       below.answers += task.answers.length; // of finished tasks too, or an answer that comes meanwhile leaves the sum as it was
       if (task.interrupt === undefined || task.finished) continue;
       if (asksItself(task)) {
@@ -60,6 +60,10 @@ export async function nestedQuestions(
     }
   }
   return found;
+}
+
+function namespaceOf(tuple: CheckpointTuple): string {
+  return String(tuple.config.configurable?.["checkpoint_ns"]);
 }
 
 function mayAskBelow(writes: TaskWrites | undefined): boolean {
