@@ -20,7 +20,7 @@ export interface GivenAnswer {
   readonly answer: ApprovalAnswer;
 }
 
-/** Hands each question to `decide`, one after the other; asked again, it gives the answer it has. All answers are noted in `given`. */
+/** Hands each question to `decide`, one after the other until one of them fails; asked again, it gives the answer it has. All answers are noted in `given`. */
 export function askOnce(decide: Decide, given: GivenAnswer[]): Decide {
   const answers = new Map<string, Promise<ApprovalAnswer>>();
   let last: Promise<unknown> = Promise.resolve();
@@ -33,7 +33,7 @@ export function askOnce(decide: Decide, given: GivenAnswer[]): Decide {
       given.push({ threadId, answer: decided });
       return decided;
     });
-    last = answer.catch(() => undefined);
+    last = answer;
     answers.set(interruptId, answer);
     return answer;
   };

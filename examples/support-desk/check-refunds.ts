@@ -45,7 +45,8 @@ export function checkRefunds(
   const written = ledger.refunds.reduce((sum, { amountCents }) => sum + amountCents, 0);
   if (moved !== written)
     problems.push(`${formatCents(moved)} left the account, the refunds say ${formatCents(written)}.`);
-  const repeats = ledger.attempts.filter(({ outcome }) => outcome === "repeated").length;
+  const repeated = ledger.attempts.filter(({ outcome }) => outcome === "repeated");
+  const repeats = new Set(repeated.map(({ idempotencyKey }) => idempotencyKey)).size;
   return { refunds: ledger.refunds.length, duplicateRefunds, repeats, problems };
 }
 

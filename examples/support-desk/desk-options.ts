@@ -44,8 +44,8 @@ export function readDeskOptions(args: readonly string[]): DeskOptions {
   if (model === undefined) {
     throw new UsageError(`--model ${JSON.stringify(values.model)} is not one of ${MODELS.join(", ")}.`);
   }
-  if (values.database !== undefined && !/^postgres(ql)?:\/\//.test(values.database)) {
-    throw new UsageError("--database takes a URL that begins with postgres://.");
+  if (values.database !== undefined && !isPostgresUrl(values.database)) {
+    throw new UsageError("--database takes a URL such as postgres://user:password@host:5432/database.");
   }
   if (values.data === "") throw new UsageError("--data takes a folder.");
   if (values.database !== undefined && values.data !== undefined) {
@@ -53,6 +53,10 @@ export function readDeskOptions(args: readonly string[]): DeskOptions {
   }
   const { help, json, yes, database, data: dataDirectory } = values;
   return { help, json, yes, model, database, dataDirectory };
+}
+
+function isPostgresUrl(text: string): boolean {
+  return URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol);
 }
 
 function parse(args: readonly string[]) {

@@ -27,7 +27,7 @@ const MAX_ITERATIONS = { scripted: 8, local: 4, openai: 10, anthropic: 10 };
 const BANK_DELAY_MS = 300;
 
 /** The graph: reason, act, observe, under a cap, and no refund before a person approved it. */
-export function createDeskGraph(options: {
+function createDeskGraph(options: {
   model: BaseChatModel;
   orders: OrderDatabase;
   today: string;

@@ -24,6 +24,8 @@ import type { DatabasePlace } from "./sql.ts";
 const LOCAL_CUSTOMERS = 5;
 /** How long `--yes` takes over a decision. */
 const DECISION_MS = 200;
+/** What stands below the board of a terminal while a question is open, and a line to spare. */
+const QUESTION_LINES = 5;
 /** Columns of what is shown where stdout is no terminal. */
 const PLAIN_WIDTH = 140;
 
@@ -34,8 +36,14 @@ export async function runDesk(options: DeskOptions): Promise<boolean> {
   const model = await startModelServer(options.model);
   try {
     const place = await openPlace(options);
-    const held = await runWith(options, place.database, model);
-    if (held) await place.discard();
+    let held = false;
+    try {
+      held = await runWith(options, place.database, model);
+    } finally {
+      if (held) await place.discard();
+      else if ("folder" in place.database)
+        console.error(`The data is kept. Go on with: --data ${place.database.folder}`);
+    }
     return held;
   } finally {
     await model.close();
@@ -48,7 +56,8 @@ async function runWith(options: DeskOptions, database: DatabasePlace, model: Mod
   const messages = options.model === "local" ? batch.messages.slice(0, LOCAL_CUSTOMERS) : batch.messages;
   print(`${messages.length} customers wrote. The model is ${model.description}.\n`);
 
-  const live = process.stdout.isTTY && !options.json;
+  const isRoomy = process.stdout.rows > messages.length + QUESTION_LINES;
+  const live = process.stdout.isTTY && isRoomy && !options.json;
   const width = live ? process.stdout.columns : PLAIN_WIDTH;
   const board = createBoard(messages);
   const screen = openScreen(board, { live });

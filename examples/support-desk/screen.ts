@@ -122,11 +122,13 @@ class LiveScreen implements Screen {
   }
 }
 
-/** Ctrl-C, or the end of the input, while a question is open: nobody is there to decide. */
+/** Ctrl-C, or the end of the input, while a question is open. */
+export class NobodyThere extends Error {}
+
+/** @throws NobodyThere */
 async function answerTo(prompt: string, terminal: Interface): Promise<string> {
   const gone = new Promise<never>((_, reject) => {
-    const none = new Error("Nobody is at the terminal to decide. With --yes, decisions.json does.");
-    terminal.once("close", () => reject(none));
+    terminal.once("close", () => reject(new NobodyThere("Stopped: nobody is at the terminal to decide.")));
   });
   try {
     return (await Promise.race([terminal.question(prompt), gone])).trim();

@@ -2,8 +2,12 @@
  * The little that the order database needs of a Postgres, so that it runs on PGlite (in this process)
  * and on a server alike.
  */
+import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { PGlite } from "@electric-sql/pglite";
 import { Pool } from "pg";
+
+const LOCK_TIMEOUT_MS = 3000;
 
 /** Where the desk keeps everything: a Postgres server, or a folder for PGlite. */
 export type DatabasePlace = { readonly postgres: string } | { readonly folder: string };
@@ -24,12 +28,35 @@ export async function openSql(
   place: DatabasePlace,
 ): Promise<{ connection: PGlite | Pool; sql: SqlDatabase; close(): Promise<void> }> {
   if ("folder" in place) {
-    const pglite = await PGlite.create(place.folder);
-    return { connection: pglite, sql: sqlOnPGlite(pglite), close: () => pglite.close() };
+    const unlock = lockFolder(place.folder);
+    const pglite = await PGlite.create(path.join(place.folder, "pglite"));
+    return { connection: pglite, sql: sqlOnPGlite(pglite), close: () => pglite.close().then(unlock) };
   }
-  const pool = new Pool({ connectionString: place.postgres, max: 10 });
+  const pool = new Pool({ connectionString: place.postgres, max: 10, connectionTimeoutMillis: 10_000 });
   pool.on("error", () => undefined); // an idle connection that drops is replaced; unheard it would end the process
+  try {
+    await pool.query("select 1");
+  } catch (cause) {
+    await pool.end();
+    throw new Error(`The database on ${new URL(place.postgres).host} can't be used.`, { cause });
+  }
   return { connection: pool, sql: sqlOnPool(pool), close: () => pool.end() };
+}
+
+/**
+ * PGlite takes no lock, and two processes that write to one folder ruin it. SQLite's lock goes with its
+ * process, however that ends; one that is just dying is waited for.
+ * @returns what unlocks it
+ */
+function lockFolder(folder: string): () => void {
+  const lock = new DatabaseSync(path.join(folder, "lock"), { timeout: LOCK_TIMEOUT_MS });
+  try {
+    lock.exec("begin exclusive");
+  } catch (cause) {
+    lock.close();
+    throw new Error(`Another process works in ${folder}.`, { cause });
+  }
+  return () => lock.close();
 }
 
 /** PGlite has one connection: a transaction holds back every other statement until it ends. */

@@ -18,6 +18,7 @@ describe("the command line of the support desk", () => {
     [["--modle", "local"], "Unknown option '--modle'"],
     [["please"], "Unexpected argument 'please'"],
     [["--database", "mysql://x"], "--database takes a URL"],
+    [["--database", "postgres://[::1"], "--database takes a URL"],
     [["--data", ""], "--data takes a folder."],
     [["--data", "a", "--database", "postgres://x"], "--data and --database exclude each other"],
   ])("refuses %j and says why", (args, why) => {

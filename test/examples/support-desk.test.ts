@@ -3,8 +3,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { LLMock } from "@copilotkit/aimock";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ChatRequest } from "../../examples/local-model/chat-completions-server.ts";
 import type { DeskResult } from "../../examples/support-desk/report.ts";
+import { scriptedReply } from "../../examples/support-desk/scripted-agent.ts";
 import { describeWithPostgres, freshDatabase } from "../support/fresh-database.ts";
 
 const MAIN = fileURLToPath(new URL("../../examples/support-desk/main.ts", import.meta.url));
@@ -12,6 +15,9 @@ const MESSAGES = 10;
 /** Approved as asked: A-1001, A-1002, A-1004, A-1012; with another amount: A-1010. Rejected: A-1003, A-1006. */
 const REFUNDS = 5;
 const DECISIONS = 7;
+
+/** The script only looks whether there are any. */
+const TOOLS: ChatRequest["tools"] = [{ function: { name: "lookup_order", description: "", parameters: {} } }];
 
 interface Outcome {
   readonly status: number | null;
@@ -30,7 +36,7 @@ function npmStart(args: readonly string[], env: NodeJS.ProcessEnv = process.env)
   });
 }
 
-function expectExactlyOnce({ status, stdout, stderr }: Outcome): void {
+function expectExactlyOnce({ status, stdout, stderr }: Outcome, model = "scripted"): void {
   expect(JSON.parse(stdout), stderr).toEqual({
     threads: MESSAGES,
     done: MESSAGES,
@@ -39,33 +45,24 @@ function expectExactlyOnce({ status, stdout, stderr }: Outcome): void {
     resumed: expect.toSatisfy((resumed: DeskResult["resumed"]) => resumed >= 1 && resumed <= MESSAGES),
     refunds: REFUNDS,
     duplicateRefunds: 0,
-    model: "scripted",
+    model,
   });
   expect(status).toBe(0);
 }
 
-describe("npm start", { timeout: 60_000 }, () => {
-  it("is killed while a refund is on its way, and a second process makes each approved refund exactly once", async () => {
-    const outcome = await npmStart(["--yes", "--json"]);
-
-    expectExactlyOnce(outcome);
-    expect(outcome.stderr).toMatch(/Process \d+ was killed \(SIGKILL\) at work\. Process \d+ goes on/);
-    expect(outcome.stderr).toContain("had left the account before the crash: nothing moves");
-    expect(outcome.stderr).toContain("The model is a script");
-  });
-
-  it("keeps its data where it is told, and has nothing left to do there the next time", async () => {
+describe("npm start", { timeout: 120_000 }, () => {
+  it("is killed while a refund is on its way, and a second process makes each approved refund exactly once, and none on a second run", async () => {
     const folder = await mkdtemp(path.join(tmpdir(), "support-desk-"));
     try {
-      expectExactlyOnce(await npmStart(["--yes", "--json", "--data", folder]));
+      const outcome = await npmStart(["--yes", "--json", "--data", folder]);
+      expectExactlyOnce(outcome);
+      expect(outcome.stderr).toMatch(/Process \d+ was killed \(SIGKILL\) at work\. Process \d+ goes on/);
+      expect(outcome.stderr).toContain("had left the account before the crash: nothing moves");
+      expect(outcome.stderr).toContain("The model is a script");
+
       const again = await npmStart(["--yes", "--json", "--data", folder]);
-      expect(JSON.parse(again.stdout)).toMatchObject({
-        done: MESSAGES,
-        killed: 0,
-        resumed: 0,
-        refunds: REFUNDS,
-        duplicateRefunds: 0,
-      });
+      const nothingLeftToDo = { killed: 0, resumed: 0, refunds: REFUNDS, duplicateRefunds: 0 };
+      expect(JSON.parse(again.stdout)).toMatchObject({ done: MESSAGES, ...nothingLeftToDo });
       expect(again.status).toBe(0);
     } finally {
       await rm(folder, { recursive: true, force: true });
@@ -86,7 +83,29 @@ describe("npm start", { timeout: 60_000 }, () => {
   });
 });
 
-describeWithPostgres("npm start on Postgres", { timeout: 60_000 }, () => {
+describe("npm start with a provider's model", { timeout: 120_000 }, () => {
+  // The providers' protocols, spoken by aimock; what is said in them is the script's.
+  const provider = new LLMock({ port: 0 });
+  beforeAll(async () => {
+    provider.on({ predicate: () => true }, (request) => {
+      const { content, toolCalls } = scriptedReply({ ...request, stream: false, tools: TOOLS } as ChatRequest);
+      return toolCalls.length > 0 ? { toolCalls: [...toolCalls] } : { content };
+    });
+    await provider.start();
+  });
+  afterAll(() => provider.stop());
+
+  it.each([
+    ["openai", () => ({ OPENAI_API_KEY: "sk-not-to-be-shown", OPENAI_BASE_URL: `${provider.url}/v1` })],
+    ["anthropic", () => ({ ANTHROPIC_API_KEY: "sk-not-to-be-shown", ANTHROPIC_BASE_URL: provider.url })],
+  ])("does the same over the protocol of %s, and never shows the key", async (model, env) => {
+    const outcome = await npmStart(["--yes", "--json", "--model", model], { ...process.env, ...env() });
+    expectExactlyOnce(outcome, model);
+    expect(outcome.stdout + outcome.stderr).not.toContain("sk-not-to-be-shown");
+  });
+});
+
+describeWithPostgres("npm start on Postgres", { timeout: 120_000 }, () => {
   it("does the same there", async () => {
     const database = await freshDatabase();
     try {
