@@ -1,6 +1,7 @@
 import type { CheckpointMetadata, PendingWrite } from "@langchain/langgraph-checkpoint";
 import type { RunnableConfig } from "@langchain/core/runnables";
 import type { AnswerCommit, AnswerOutcome, Checkpointer } from "perdure/checkpoint";
+import { overriding } from "./crash-overriding.ts";
 import type { CrashPoint } from "./crash-point.ts";
 
 /** A commit to a thread, as it came in. */
@@ -71,14 +72,7 @@ export function crashCheckpointer(
     updateRecord: (threadId, change) =>
       guard(threadId, { method: "updateRecord" }, () => checkpointer.updateRecord(threadId, change)),
   };
-  return new Proxy(checkpointer, {
-    get(target, name) {
-      if (name in commits) return commits[name as keyof typeof commits];
-      const value: unknown = Reflect.get(target, name, target);
-      // private fields are found on the checkpointer itself only
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
-    },
-  });
+  return overriding(checkpointer, commits);
 }
 
 function namespaceOf(config: RunnableConfig): string {

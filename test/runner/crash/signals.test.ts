@@ -1,10 +1,10 @@
-import type { RunnableConfig } from "@langchain/core/runnables";
 import { Annotation, START, StateGraph } from "@langchain/langgraph";
 import { expect, it } from "vitest";
 import { openCheckpointer } from "perdure/checkpoint";
 import { waitForSignal } from "perdure/nodes";
 import { createRunner } from "perdure/runner";
 import { z } from "zod";
+import { overriding } from "../../support/crash-overriding.ts";
 
 const State = Annotation.Root({
   log: Annotation<number[], number[]>({ reducer: (kept, added) => kept.concat(added), default: () => [] }),
@@ -52,23 +52,15 @@ it("a signal that was given away while somebody else looked is not given away ag
   const looked = Promise.withResolvers<void>();
   const given = Promise.withResolvers<void>();
   // reads the record, and the checkpoint only when the signal was given away
-  const slow = new Proxy(checkpointer, {
-    get(target, name) {
-      if (name === "getTuple") {
-        return async (config: RunnableConfig) => {
-          await given.promise;
-          return target.getTuple(config);
-        };
-      }
-      if (name === "readRecord") {
-        return async (threadId: string) => {
-          const record = await target.readRecord(threadId);
-          looked.resolve();
-          return record;
-        };
-      }
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+  const slow = overriding(checkpointer, {
+    getTuple: async (config) => {
+      await given.promise;
+      return checkpointer.getTuple(config);
+    },
+    readRecord: async (threadId) => {
+      const record = await checkpointer.readRecord(threadId);
+      looked.resolve();
+      return record;
     },
   });
   const scan = { name: "scan", payload: 1, id: "scan 1" };

@@ -24,8 +24,11 @@ export interface Order {
   readonly scenario: keyof typeof SCENARIOS;
   /** Threads to bring to their end: new ones, and those that a dead process left. */
   readonly finish: readonly { readonly threadId: string; readonly account: string; readonly recovery?: Recovery }[];
-  /** Threads to begin, and where each is to die. Without any the process ends by itself. */
-  readonly die: readonly { readonly threadId: string; readonly account: string; readonly place: CrashPlace }[];
+  /**
+   * Threads to begin, or to take up as above, and where each is to die; those that are taken up may end
+   * before. Without any the process ends by itself.
+   */
+  readonly die: readonly (Order["finish"][number] & { readonly place: CrashPlace })[];
 }
 
 async function work({ url, scenario, finish, die }: Order): Promise<void> {
@@ -47,6 +50,7 @@ async function work({ url, scenario, finish, die }: Order): Promise<void> {
         .account.read()
         .some(({ at }) => at === "repaired"),
   };
+  const witness = createRunner(graph(world), { name: `${scenario} witness`, checkpointer });
   const runner = createRunner(graph(world), {
     name: scenario,
     checkpointer: crashCheckpointer(checkpointer, (threadId) => {
@@ -62,7 +66,7 @@ async function work({ url, scenario, finish, die }: Order): Promise<void> {
     const account = new CrashLedger<Line>(file);
     const point = new CrashPoint(place, reached);
     threads.set(threadId, { point, account });
-    return { threadId, moves, runner, checkpointer, account, point };
+    return { threadId, moves, runner, checkpointer, witness, account, point };
   };
 
   await Promise.all(finish.map(({ threadId, account, recovery }) => runClient(take(threadId, account), recovery)));
@@ -72,8 +76,9 @@ async function work({ url, scenario, finish, die }: Order): Promise<void> {
     if (alive === 0) process.kill(process.pid, "SIGKILL");
   };
   await Promise.all(
-    die.map(async ({ threadId, account, place }) => {
-      await runClient(take(threadId, account, place, reached), undefined);
+    die.map(async ({ threadId, account, recovery, place }) => {
+      await runClient(take(threadId, account, place, reached), recovery);
+      if (recovery !== undefined) return reached();
       throw new Error(`Thread ${threadId} ended and did not die ${place.side} commit ${place.commit}.`);
     }),
   );

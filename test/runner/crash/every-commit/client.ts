@@ -18,8 +18,9 @@ export interface ClientParts {
   readonly threadId: string;
   readonly moves: Scenario["moves"];
   readonly runner: Client["runner"];
-  /** Without crash points around it. */
+  /** Both without crash points around them, to look and to ask with. */
   readonly checkpointer: Checkpointer;
+  readonly witness: Client["runner"];
   readonly account: Account;
   readonly point: CrashPoint;
 }
@@ -47,10 +48,9 @@ export async function runClient(parts: ClientParts, recovery: Recovery | undefin
     if (state !== undefined) known = seen(state);
     await write({ at: "ack", move: name, ...known });
   }
-  const { commits } = point;
   await answerAgain(parts, account.read(), "the same");
   await answerAgain(parts, account.read(), "differently");
-  await write({ at: "end", commits, ...(await end(parts)) });
+  await write({ at: "end", ...(await end(parts)) });
 }
 
 async function continueIfThere({ runner, threadId }: ClientParts): Promise<void> {
@@ -61,16 +61,16 @@ async function continueIfThere({ runner, threadId }: ClientParts): Promise<void>
 
 /** Gives each interrupt that was answered another answer, or the same again. */
 async function answerAgain(parts: ClientParts, lines: readonly Line[], how: "differently" | "the same"): Promise<void> {
-  const { runner, checkpointer, threadId, account } = parts;
+  const { witness, checkpointer, threadId, account } = parts;
   // nobody but the runner may say that a time is over
   const given = acceptedAnswers(lines).filter(({ answer: first }) => how === "differently" || !isDue(first));
   if (given.length === 0) return;
-  const look = async () => [await runner.inspect(threadId), await checkpointer.readRecord(threadId)];
+  const look = async () => [await witness.inspect(threadId), await checkpointer.readRecord(threadId)];
   const before = await look();
   const results = [];
   for (const { id, answer: first } of given) {
     const again = how === "the same" ? first : { another: "answer" };
-    const result = await runner.resume(threadId, { [id]: again }).then(
+    const result = await witness.resume(threadId, { [id]: again }).then(
       () => "accepted",
       (error: unknown) => (isPerdureError(error) ? error.code : String(error)),
     );
@@ -95,14 +95,14 @@ async function find({ checkpointer, threadId }: ClientParts, before: readonly Li
   return { checkpoints, finished: [...finished], answers };
 }
 
-async function end({ runner, checkpointer, threadId }: ClientParts): Promise<Omit<End, "commits">> {
-  const { status, values } = await runner.inspect(threadId);
+async function end({ witness, checkpointer, threadId, point }: ClientParts): Promise<End> {
+  const { status, values } = await witness.inspect(threadId);
   const history: End["history"][number][] = [];
-  for await (const checkpoint of runner.history(threadId)) {
+  for await (const checkpoint of witness.history(threadId)) {
     history.unshift({ step: checkpoint.step, next: checkpoint.next, values: checkpoint.values });
   }
   const record = await checkpointer.readRecord(threadId);
-  return { status, values, history, signalsLeft: record?.signals.length ?? -1 };
+  return { commits: point.commits, status, values, history, signalsLeft: record?.signals.length ?? -1 };
 }
 
 /** Whether a pending write on this channel is of a task's result. */

@@ -36,6 +36,8 @@ export interface DeathPlan {
   readonly perProcess: number;
   /** Whether each place is recovered from in both ways, or they take turns. */
   readonly bothRecoveries: boolean;
+  /** Whether each dies once more, at one of the first commits after it was taken up. */
+  readonly twice: boolean;
 }
 
 /**
@@ -43,7 +45,7 @@ export interface DeathPlan {
  * die there. Each process first brings to their end the threads that the one before it left, by SIGKILL.
  */
 export async function killAtEveryCommit(plan: DeathPlan): Promise<Deaths> {
-  const { url, scenario, directory, perProcess, bothRecoveries } = plan;
+  const { url, scenario, directory, perProcess, bothRecoveries, twice } = plan;
   const accountOf = (threadId: string) => new CrashLedger<Line>(join(directory, `${threadId}.jsonl`));
   const plain = accountOf(scenario);
   await runChild({ url, scenario, finish: [{ threadId: scenario, account: plain.file }], die: [] });
@@ -60,18 +62,21 @@ export async function killAtEveryCommit(plan: DeathPlan): Promise<Deaths> {
       }
     }
   }
-  let left: readonly Death[] = [];
+  const job = ({ threadId, account, recovery }: Death) => ({ threadId, account: account.file, recovery });
+  const waiting = [...deaths];
+  let once: readonly Death[] = [];
+  let last: readonly Death[] = [];
   let kills = 0;
-  while (left.length > 0 || kills * perProcess < deaths.length) {
-    const die = deaths.slice(kills * perProcess, (kills + 1) * perProcess);
-    await runChild({
-      url,
-      scenario,
-      finish: left.map(({ threadId, account, recovery }) => ({ threadId, account: account.file, recovery })),
-      die: die.map(({ threadId, account, place }) => ({ threadId, account: account.file, place })),
-    });
+  while (waiting.length + once.length + last.length > 0) {
+    const first = waiting.splice(0, perProcess);
+    const again = twice ? once : [];
+    const die: Order["die"] = [
+      ...first.map(({ threadId, account, place }) => ({ threadId, account: account.file, place })),
+      ...again.map((death) => ({ ...job(death), place: { ...death.place, commit: 1 + (death.place.commit % 5) } })),
+    ];
+    await runChild({ url, scenario, finish: last.map(job), die });
     if (die.length > 0) kills += 1;
-    left = die;
+    [once, last] = twice ? [first, once] : [[], first];
   }
   return { plain: { lines: plain.read(), end }, deaths, kills };
 }

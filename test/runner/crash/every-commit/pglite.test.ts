@@ -4,5 +4,5 @@ import { describeEveryCommit } from "./describe-every-commit.ts";
 describeEveryCommit(
   "PGlite",
   { url: (directory, name) => `pglite:${join(directory, name)}` },
-  { perProcess: 20, bothRecoveries: false },
+  { perProcess: 20, bothRecoveries: false, twice: false },
 );
