@@ -23,7 +23,7 @@ export class PregelEngine implements Engine {
 
   constructor(graph: unknown, checkpointer: Checkpointer) {
     const pregel = toPregel(graph);
-    this.#pregel = withNodes(pregel, (name, node, run) => gated({ name, node, run, stepTimeout: pregel.stepTimeout }));
+    this.#pregel = withNodes(pregel, checkpointer, (name, node, run) => gated({ name, node, run, stepTimeout: pregel.stepTimeout }));
     this.#checkpointer = checkpointer;
     this.inputSupersteps = START_NODE in pregel.nodes ? 1 : 0;
     this.interruptBefore = listed(pregel.interruptBefore);

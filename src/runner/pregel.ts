@@ -101,9 +101,13 @@ export function toPregel(graph: unknown): PregelLike {
   });
 }
 
-/** A copy of the graph in which `wrap` replaces what runs each node; the graph itself stays as it is. */
+/**
+ * A copy of the graph in which `wrap` replaces what runs each node; the graph itself stays as it is.
+ * @param checkpointer where `getState` reads the history of delta channels, whatever saver it is given
+ */
 export function withNodes(
   pregel: PregelLike,
+  checkpointer: BaseCheckpointSaver,
   wrap: (name: string, node: PregelNodeLike, run: TaskRunnable) => TaskRunnable,
 ): PregelLike {
   const nodes: Record<string, PregelNodeLike> = {};
@@ -115,7 +119,7 @@ export function withNodes(
     new construct({
       ...pregel,
       nodes,
-      checkpointer: undefined,
+      checkpointer,
       // validate() fills this index again where the constructor calls it, and would double a shared one
       ...(pregel.autoValidate ? { triggerToNodes: {} } : {}),
     }),
