@@ -92,6 +92,21 @@ describe("an attempt of withPolicies", () => {
     expect(seen).toHaveLength(3);
   });
 
+  test("finds again what the node's own tasks did in the one before", async () => {
+    let calls = 0;
+    let attempts = 0;
+    const count = task("count", async () => (calls += 1));
+    const node = async () => {
+      const first = await count();
+      attempts += 1;
+      if (attempts === 1) throw new Error("later trouble");
+      return [first, await count()];
+    };
+    const { run } = oneNodeGraph((config) => withPolicies(node, { retry })(undefined, config));
+
+    expect((await run({})).log).toEqual([[1, 2]]);
+  });
+
   test("in the middle of a node takes its own answers, and not those given before it", async () => {
     const { seen, node } = failingAfterItsQuestions(1);
     const { run } = oneNodeGraph(async (config) => {
