@@ -38,7 +38,7 @@ export interface BudgetExcess {
 }
 
 /** Nothing spent yet. */
-export const NOTHING_SPENT: Spending = { turn: null, iterations: 0, tokens: 0, cost: 0, wallTimeMs: 0 };
+const NOTHING_SPENT: Spending = { turn: null, iterations: 0, tokens: 0, cost: 0, wallTimeMs: 0 };
 
 export const BudgetSchema = z
   .object({

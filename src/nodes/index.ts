@@ -22,6 +22,7 @@ export type { OnceContext } from "./once.ts";
 
 export { withPolicies } from "./with-policies.ts";
 export type { BudgetPlace, GuardedNode, NodeLike, Policies } from "./with-policies.ts";
+export { worthRetrying } from "./retry.ts";
 export type { RetryOptions } from "./retry.ts";
 export type { BreakerOptions } from "./circuit-breaker.ts";
 export type { RateLimitOptions } from "./rate-limit.ts";
