@@ -92,7 +92,7 @@ const NEXT = "chain.next";
  * A graph of steps that run one after the other, in the order they are written in. Each step is a node, so its result is
  * committed before the next one starts. Returns a `StateGraph`, not compiled.
  *
- * @throws {PerdureError} `OPTIONS_INVALID`; `GRAPH_UNSAFE` for an irreversible step without `approve`, on itself or before it
+ * @throws {PerdureError} `OPTIONS_INVALID`; `GRAPH_UNSAFE` for an irreversible step without `approve`, on itself or (if there is no `onError`, which may go on after a no) before it
  *
  * @example
  * const order = chain(
@@ -132,7 +132,7 @@ export function chain<Schema extends StateDefinitionInit, const Name extends str
   works.forEach((work, at) => {
     graph.addNode(work.name, stepNode(work, names.slice(at + 1), rules as Rules), {
       input,
-      ...stepOptions(work),
+      ...stepOptions({ ...work, goesOnAfterNo: rules.onError !== undefined }),
     });
     graph.addEdge(names[at - 1] ?? START, work.name);
   });

@@ -50,7 +50,8 @@ const MAX_CYCLES = 100;
  *
  * - each node that nothing leads to;
  * - each cycle (up to 100) without a cap: no {@link cappedEdge}, no node with a `cap` and no person who is asked each time;
- * - each irreversible node with neither an approval on every path to it, nor one of its own, nor a compensation.
+ * - each irreversible node with neither an approval on every path to it, nor one of its own, nor a compensation. An
+ *   approval that a plain edge leads on from, after a no too, is none for what comes after it.
  *
  * It reads what is declared: a cap inside a condition function can't be seen. A condition without a path map is
  * assumed to lead anywhere, and the finding says so; a `Command` leads where the node's `ends` say.
@@ -71,8 +72,8 @@ export function refuseUnsafe(graph: InspectableGraph): void {
 }
 
 function findingsOf(shape: GraphShape, prefix: string, approvedBefore: boolean): GraphFinding[] {
-  const reached = reach(shape, () => true);
-  const unapproved = approvedBefore ? new Map<string, string>() : reach(shape, (node) => !asks(node));
+  const reached = reach(shape.edges, shape);
+  const unapproved = approvedBefore ? new Map<string, string>() : reachUnapproved(shape);
   const findings: GraphFinding[] = [];
   for (const node of shape.nodes) {
     const name = prefix + node.name;
@@ -131,24 +132,36 @@ function uncappedCycle(nodes: readonly string[], assumed?: string): GraphFinding
   return { kind: "uncapped-cycle", nodes, assumed, message };
 }
 
-/** Each node that can run, with the one before it on the way there; nodes that `passes` refuses lead no further. */
-function reach(shape: GraphShape, passes: (node: ShapeNode) => boolean): Map<string, string> {
-  const stops = new Set(shape.nodes.filter((node) => !passes(node)).map(({ name }) => name));
+/** Each node that can run, with the one before it on the way there, if only these edges are followed. */
+function reach(edges: readonly ShapeEdge[], { joins }: GraphShape): Map<string, string> {
   const before = new Map<string, string>();
-  const leadsOn = (name: string) => name === ENTRY || (before.has(name) && !stops.has(name));
+  const leads = (from: string, to: string) =>
+    (from === ENTRY || before.has(from)) && edges.some((edge) => edge.from === from && edge.to === to);
   const ready = (edge: ShapeEdge): boolean => {
-    if (edge.kind !== "join") return leadsOn(edge.from);
-    return shape.joins.some(({ from, to }) => to === edge.to && from.includes(edge.from) && from.every(leadsOn));
+    if (edge.kind !== "join") return leads(edge.from, edge.to);
+    return joins.some(
+      ({ from, to }) => to === edge.to && from.includes(edge.from) && from.every((one) => leads(one, to)),
+    );
   };
   for (let grown = true; grown;) {
     grown = false;
-    for (const edge of shape.edges) {
+    for (const edge of edges) {
       if (before.has(edge.to) || !ready(edge)) continue;
       before.set(edge.to, edge.from);
       grown = true;
     }
   }
   return before;
+}
+
+/** Each node that can run without a yes of a person. A condition after an approval is taken to look at what was said. */
+function reachUnapproved(shape: GraphShape): Map<string, string> {
+  const asking = new Map(shape.nodes.filter((node) => asks(node)).map((node) => [node.name, node]));
+  const leadsOn = ({ from, kind }: ShapeEdge): boolean => {
+    const node = asking.get(from);
+    return node === undefined || (node.traits.goesOnAfterNo === true && kind !== "choice");
+  };
+  return reach(shape.edges.filter(leadsOn), shape);
 }
 
 function wayTo(node: string, before: ReadonlyMap<string, string>): string[] {
@@ -160,7 +173,7 @@ function wayTo(node: string, before: ReadonlyMap<string, string>): string[] {
 function asks(node: ShapeNode): boolean {
   if (node.traits.approval === true) return true;
   // Who can't leave a subgraph without an approval is as good as one.
-  return node.subgraph !== undefined && !reach(node.subgraph, (inner) => !asks(inner)).has(EXIT);
+  return node.subgraph !== undefined && !reachUnapproved(node.subgraph).has(EXIT);
 }
 
 function links(edges: readonly ShapeEdge[]): Link[] {

@@ -144,11 +144,15 @@ export function dag<Schema extends StateDefinitionInit, const Name extends strin
   // The nodes read the outcomes, which are no part of the graph's own state.
   const input = Annotation.Root({ ...graph.channels });
   const rules = { slots: maxConcurrency === undefined ? undefined : new Slots(maxConcurrency), timeoutMs };
-  for (const work of works)
+  for (const work of works) {
+    const later = sequential ? order.slice(order.indexOf(work.name) + 1) : [];
+    // After a no a fallback stands in; and in a sequence a node comes after others that it does not depend on.
+    const goesOnAfterNo = work.fallback !== undefined || later.some((name) => !dependsOn(name, work.name, after));
     graph.addNode(work.name, dagNode(work, rules), {
       input,
-      ...stepOptions({ ...work, undoneBy: work.compensate && SETTLE }),
+      ...stepOptions({ ...work, goesOnAfterNo, undoneBy: work.compensate && SETTLE }),
     });
+  }
   const inOrder = order.flatMap((name) => works.filter((work) => work.name === name));
   const first = sequential ? order.slice(0, 1) : roots;
   graph.addNode(SETTLE, settleNode(inOrder, first, onFailure as DagFailurePolicy), { input });
@@ -179,6 +183,10 @@ function workOf(name: string, node: unknown): CheckedWork {
   for (const work of [run, rest.compensate]) refuseApprovalNode(`dag: "${name}"`, work);
   const nothing = () => ({});
   return { name, run: run ?? nothing, effect, ...rest } as unknown as CheckedWork;
+}
+
+function dependsOn(name: string, other: string, after: ReadonlyMap<string, readonly string[]>): boolean {
+  return (after.get(name) ?? []).some((before) => before === other || dependsOn(before, other, after));
 }
 
 function failuresChannel() {

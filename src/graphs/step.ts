@@ -97,13 +97,16 @@ export function stepOptions(step: {
   readonly run?: unknown;
   readonly effect: Effect | undefined;
   readonly approve?: unknown;
+  /** Whether what comes after it may run after a no too, so that its approval guards nothing else. */
+  readonly goesOnAfterNo?: boolean;
   /** The node that runs its compensation. */
   readonly undoneBy?: string | undefined;
 }): TraitOptions & { subgraphs?: object[] } {
-  const { run, effect, approve, undoneBy } = step;
+  const { run, effect, approve, goesOnAfterNo = false, undoneBy } = step;
   const traits = nodeTraits({
     ...(effect === undefined ? {} : { effect }),
     ...(approve === undefined ? {} : { approval: true }),
+    ...(approve !== undefined && goesOnAfterNo ? { goesOnAfterNo: true } : {}),
     ...(undoneBy === undefined ? {} : { compensate: undoneBy }),
   });
   const isGraph = typeof run === "object" && run !== null && "lg_is_pregel" in run;

@@ -115,7 +115,10 @@ export function approval<
     return goto === undefined ? written : new Command<unknown, Written, Target>({ update: written, goto });
   };
   return Object.assign(node, {
-    options: { ...nodeTraits({ approval: true }), ...(ends.length === 0 ? {} : { ends }) },
+    options: {
+      ...nodeTraits({ approval: true, ...(onReject === undefined ? { goesOnAfterNo: true } : {}) }),
+      ...(ends.length === 0 ? {} : { ends }),
+    },
   });
 }
 

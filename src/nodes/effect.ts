@@ -12,6 +12,8 @@ export interface NodeTraits {
   readonly compensate?: string;
   /** Whether it asks a person before it goes on. */
   readonly approval?: boolean;
+  /** Whether its edges are followed after a no as after a yes, so that its approval guards nothing but itself. */
+  readonly goesOnAfterNo?: boolean;
   /** How often it may run in one turn. */
   readonly cap?: number;
 }
@@ -26,6 +28,7 @@ const Traits = z.object({
   effect: EffectSchema.optional(),
   compensate: z.string().min(1).optional(),
   approval: z.boolean().optional(),
+  goesOnAfterNo: z.boolean().optional(),
   cap: z.int().min(1).optional(),
 });
 

@@ -233,3 +233,15 @@ test("steps whose names JavaScript would put in another order are refused", () =
     expect.objectContaining({ code: "GRAPH_INVALID" }),
   );
 });
+
+test("an approval guards the steps after it only where no onError may go on after a no", () => {
+  const state = Annotation.Root({ log: Annotation<string[]>() });
+  const steps = {
+    ask: { approve: () => ({}) },
+    pay: { run: () => ({ log: ["paid"] }), effect: "irreversible" },
+  } as const;
+  expect(() => chain(steps, { state })).not.toThrow();
+  expect(() => chain(steps, { state, onError: () => ({}) })).toThrow(
+    expect.objectContaining({ code: "GRAPH_UNSAFE", message: expect.stringContaining('"pay"') }),
+  );
+});

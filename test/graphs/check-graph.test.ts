@@ -4,6 +4,7 @@ import { ChatOpenAI } from "@langchain/openai";
 import fc from "fast-check";
 import { createAgent } from "langchain";
 import { cappedEdge, checkGraph, drawGraph } from "perdure/graphs";
+import { approval as approvalNode, decisionsChannel, effect } from "perdure/nodes";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 
@@ -255,3 +256,28 @@ function simplePaths(edges: readonly (readonly [string, string])[], path: readon
   const onward = edges.filter(([from, to]) => from === path.at(-1) && !path.includes(to));
   return [[...path], ...onward.flatMap(([, to]) => simplePaths(edges, [...path, to]))];
 }
+
+test("an approval that a plain edge leads on from guards nothing after it; one with a way for a no does", () => {
+  const pay = () => ({});
+  const actions = [{ name: "pay", args: {} }];
+  const goesOn = approvalNode({ actions });
+  const unsafe = new StateGraph(Annotation.Root({ decisions: decisionsChannel() }))
+    .addNode("ask", goesOn, goesOn.options)
+    .addNode("pay", pay, effect("irreversible"))
+    .addEdge(START, "ask");
+  expect(checkGraph(unsafe.addEdge("ask", "pay"))).toMatchObject([
+    { kind: "unguarded-effect", node: "pay", path: ["ask", "pay"] },
+  ]);
+  const routed = new StateGraph(Annotation.Root({ decisions: decisionsChannel() }))
+    .addNode("ask", goesOn, goesOn.options)
+    .addNode("pay", pay, effect("irreversible"))
+    .addEdge(START, "ask")
+    .addConditionalEdges("ask", ({ decisions }) => (decisions.at(-1)?.type === "reject" ? END : "pay"), ["pay", END]);
+  expect(checkGraph(routed)).toEqual([]);
+  const goes = approvalNode({ actions, onApprove: "pay", onReject: END });
+  const safe = new StateGraph(Annotation.Root({ decisions: decisionsChannel() }))
+    .addNode("ask", goes, goes.options)
+    .addNode("pay", pay, effect("irreversible"))
+    .addEdge(START, "ask");
+  expect(checkGraph(safe)).toEqual([]);
+});

@@ -548,3 +548,16 @@ describe("mistakes", () => {
     expect(await schema.invoke({})).toEqual({ n: 6, failures: [], decisions: [] });
   });
 });
+
+test("an approval guards only what a no stops: neither past a fallback nor in a sequence without a dependency", () => {
+  const state = Annotation.Root({ log: Annotation<string[]>() });
+  const pay = { run: () => ({ log: ["paid"] }), effect: "irreversible" } as const;
+  const ask = { approve: () => ({}) };
+  const unsafe = expect.objectContaining({ code: "GRAPH_UNSAFE", message: expect.stringContaining('"pay"') });
+  expect(() => dag({ state, nodes: { ask, pay: { ...pay, after: ["ask"] } } })).not.toThrow();
+  expect(() => dag({ state, nodes: { ask, pay: { ...pay, after: ["ask"] } }, sequential: true })).not.toThrow();
+  expect(() => dag({ state, nodes: { ask: { ...ask, fallback: {} }, pay: { ...pay, after: ["ask"] } } })).toThrow(
+    unsafe,
+  );
+  expect(() => dag({ state, nodes: { ask, pay }, sequential: true })).toThrow(unsafe);
+});
