@@ -59,6 +59,8 @@ export interface PregelNodeLike {
   /** The node that gets this one's failures. */
   readonly errorHandlerNode?: string;
   readonly subgraphs?: readonly unknown[];
+  /** What it was made of: for a subgraph, that graph. */
+  readonly bound?: unknown;
   getNode(): TaskRunnable | undefined;
 }
 
@@ -112,7 +114,7 @@ export function withNodes(
 ): PregelLike {
   const nodes: Record<string, PregelNodeLike> = {};
   for (const [name, node] of Object.entries(pregel.nodes)) {
-    nodes[name] = name === START_NODE ? node : withRun(node, (run) => wrap(name, node, run));
+    nodes[name] = name === START_NODE ? node : withRun(withSubgraph(node), (run) => wrap(name, node, run));
   }
   const construct = pregel.constructor as new (fields: object) => PregelLike & Validating;
   return refusingBadInput(
@@ -154,6 +156,24 @@ function refusingBadInput<T extends PregelLike & Validating>(pregel: T): T {
 
 function invalidInput(message: string, cause?: unknown): PerdureError {
   return new PerdureError("OPTIONS_INVALID", message, { hint: "Nothing was stored.", cause });
+}
+
+/**
+ * A node that is a subgraph, with nodes whose own subgraphs go on where they stood; any other node as it
+ * is. Not reached are subgraphs two deep of which a function calls the outer one: nothing names them.
+ */
+function withSubgraph(node: PregelNodeLike): PregelNodeLike {
+  const { bound } = node;
+  if (!isPregel(bound) || typeof bound.nodes !== "object") return node; // a RemoteGraph has no nodes
+  const nodes: Record<string, PregelNodeLike> = {};
+  for (const [name, inner] of Object.entries(bound.nodes)) {
+    nodes[name] = withRun(withSubgraph(inner), (run) => ({
+      invoke: (input, config) => run.invoke(input, goingOn(config)),
+    }));
+  }
+  const construct = bound.constructor as new (fields: object) => PregelLike;
+  const subgraph = new construct({ ...bound, nodes, ...(bound.autoValidate ? { triggerToNodes: {} } : {}) });
+  return Object.assign(Object.create(Object.getPrototypeOf(node)) as PregelNodeLike, node, { bound: subgraph });
 }
 
 function withRun(node: PregelNodeLike, wrap: (run: TaskRunnable) => TaskRunnable): PregelNodeLike {

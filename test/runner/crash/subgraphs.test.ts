@@ -31,14 +31,26 @@ function nestedGraph(wraps: readonly ("node" | "call")[], ran: string[]) {
   return graph;
 }
 
-const nestings: readonly (readonly ("node" | "call")[])[] = [[], ["node"], ["call"]];
+/** How the graph is wrapped, innermost first. */
+const nestings: readonly (readonly ("node" | "call")[])[] = [
+  [],
+  ["node"],
+  ["call"],
+  ["node", "node"],
+  ["call", "node"],
+  ["node", "node", "node"],
+  ["call", "node", "node"],
+];
 
-it.each(nestings)("I2: what is finished in a subgraph does not run again: %s %s", async (...wraps) => {
-  const ran: string[] = [];
-  const graph = nestedGraph(wraps.filter(Boolean), ran);
-  const runner = createRunner(graph, { name: "nested", checkpointer: await openCheckpointer("memory:") });
+it.each(nestings.map((wraps) => ({ wraps })))(
+  "I2: what is finished below $wraps does not run again",
+  async ({ wraps }) => {
+    const ran: string[] = [];
+    const graph = nestedGraph(wraps, ran);
+    const runner = createRunner(graph, { name: "nested", checkpointer: await openCheckpointer("memory:") });
 
-  expect(await runner.start("t", { log: [] })).toMatchObject({ status: "interrupted" });
-  expect(await runner.resume("t", { answer: "yes" })).toMatchObject({ status: "done" });
-  expect(ran.toSorted()).toEqual(["asks", "asks", "effect", "sound"]);
-});
+    expect(await runner.start("t", { log: [] })).toMatchObject({ status: "interrupted" });
+    expect(await runner.resume("t", { answer: "yes" })).toMatchObject({ status: "done" });
+    expect(ran.toSorted()).toEqual(["asks", "asks", "effect", "sound"]);
+  },
+);

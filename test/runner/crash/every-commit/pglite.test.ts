@@ -4,5 +4,5 @@ import { describeEveryCommit } from "./describe-every-commit.ts";
 describeEveryCommit(
   "PGlite",
   { url: (directory, name) => `pglite:${join(directory, name)}` },
-  { perProcess: 20, bothRecoveries: false, twice: false },
+  { perProcess: 25, bothRecoveries: false, twice: false },
 );

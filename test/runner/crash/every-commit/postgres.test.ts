@@ -13,6 +13,6 @@ describeWithPostgres("on a server", () => {
       url: () => database.url,
       remove: () => database.drop(),
     },
-    { perProcess: 20, bothRecoveries: false, twice: false },
+    { perProcess: 25, bothRecoveries: false, twice: false },
   );
 });
