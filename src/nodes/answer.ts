@@ -19,7 +19,7 @@ export function answerSchema(schema: unknown): AnswerSchema {
 }
 
 /** Keywords whose errors only say that something further in is wrong. */
-const OUTER_KEYWORDS = new Set(["allOf", "anyOf", "items", "oneOf", "prefixItems", "properties"]);
+const OUTER_KEYWORDS = new Set(["$ref", "allOf", "anyOf", "items", "oneOf", "prefixItems", "properties"]);
 
 /**
  * Checks an answer against the schema its question carries (`interrupt.response_schema`), as it would be stored.
@@ -32,7 +32,13 @@ export function answerProblem(schema: AnswerSchema, answer: unknown): string | u
   } catch (error) {
     return `It can't be stored: ${error instanceof Error ? error.message : String(error)}.`;
   }
-  const { valid, errors } = new Validator(schema, "2020-12", false).validate(stored);
+  let result: ReturnType<Validator["validate"]>;
+  try {
+    result = new Validator(schema, "2020-12", false).validate(stored);
+  } catch (error) {
+    return `It can't be checked, for its schema can't be used: ${error instanceof Error ? error.message : String(error)}`;
+  }
+  const { valid, errors } = result;
   if (valid) return undefined;
   const inner = errors.filter(({ keyword }) => !OUTER_KEYWORDS.has(keyword));
   const told = (inner.length > 0 ? inner : errors).reduce((left, right) =>

@@ -76,8 +76,12 @@ export function approvalQuestion(actions: readonly ActionToApprove[]): ApprovalQ
  */
 export function approvalAnswerSchema(question: ApprovalQuestion): AnswerSchema {
   const decisions = question.reviewConfigs.map(decisionSchema);
+  const places = question.reviewConfigs.flatMap(({ argsSchema }, i) =>
+    argsSchema === undefined ? [] : [[argsPlace(i), rooted(argsSchema, `#/$defs/${argsPlace(i)}`)] as const],
+  );
   return {
     type: "object",
+    ...(places.length === 0 ? {} : { $defs: Object.fromEntries(places) }),
     properties: {
       decisions: {
         type: "array",
@@ -93,7 +97,19 @@ export function approvalAnswerSchema(question: ApprovalQuestion): AnswerSchema {
   };
 }
 
-function decisionSchema(config: ApprovalQuestion["reviewConfigs"][number]): AnswerSchema {
+function argsPlace(index: number): string {
+  return `args${index}`;
+}
+
+/** The schema with its references to itself as they are at its new place. */
+function rooted(schema: AnswerSchema, place: string): AnswerSchema {
+  const text = JSON.stringify(schema, (key, value: unknown) =>
+    key === "$ref" && typeof value === "string" && value.startsWith("#") ? place + value.slice(1) : value,
+  );
+  return JSON.parse(text) as AnswerSchema;
+}
+
+function decisionSchema(config: ApprovalQuestion["reviewConfigs"][number], index: number): AnswerSchema {
   const variants: Record<DecisionType, AnswerSchema> = {
     approve: { type: "object", properties: { type: { const: "approve" } }, required: ["type"] },
     edit: {
@@ -102,7 +118,10 @@ function decisionSchema(config: ApprovalQuestion["reviewConfigs"][number]): Answ
         type: { const: "edit" },
         editedAction: {
           type: "object",
-          properties: { name: { const: config.actionName }, args: config.argsSchema ?? { type: "object" } },
+          properties: {
+            name: { const: config.actionName },
+            args: config.argsSchema === undefined ? { type: "object" } : { $ref: `#/$defs/${argsPlace(index)}` },
+          },
           required: ["name", "args"],
         },
       },

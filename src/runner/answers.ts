@@ -1,7 +1,6 @@
-import { z } from "zod";
 import type { Checkpointer, StoredSignal, ThreadRecord } from "../checkpoint/index.ts";
 import { PerdureError } from "../errors/index.ts";
-import { isDueAnswer } from "../nodes/index.ts";
+import { answerProblem, isDueAnswer } from "../nodes/index.ts";
 import type { DueAnswer } from "../nodes/index.ts";
 import type { Question } from "./open-question.ts";
 import type { ThreadView } from "./thread-view.ts";
@@ -19,15 +18,21 @@ interface Given {
 }
 
 /**
- * Commits a person's answers, all or none (I3). Nothing happens when all of them were given before.
+ * Commits a person's answers, all or none (I3). Nothing happens when all of them were given before. An approval whose
+ * time is over takes none, also before a runner found it due.
  * @throws INTERRUPT_AMBIGUOUS, INTERRUPT_NOT_OPEN, INTERRUPT_ALREADY_ANSWERED, ANSWER_INVALID, RUN_CANCELLED
  */
-export async function commitAnswers(checkpointer: Checkpointer, view: ThreadView, answers: Answers): Promise<void> {
+export async function commitAnswers(
+  checkpointer: Checkpointer,
+  view: ThreadView,
+  answers: Answers,
+  now: number,
+): Promise<void> {
   const given: Given[] = [];
   for (const [id, answer] of Object.entries(named(view, answers))) {
     const question = view.questions.find(({ interrupt }) => interrupt.id === id);
     if (question === undefined) await requireSame(checkpointer, view, id, answer);
-    else given.push({ question, answer: valid(question, answer) });
+    else given.push({ question, answer: valid(question, answer, now) });
   }
   if (given.length === 0) return;
   const refuseCancelled = (record: ThreadRecord): ThreadRecord => {
@@ -55,7 +60,8 @@ export async function commitDue(
   const given: Given[] = [];
   for (const question of view.questions) {
     const { id, dueAt } = question.interrupt;
-    if (dueAt !== undefined && (named === undefined ? dueAt <= now : named.includes(id))) given.push({ question, answer });
+    if (dueAt !== undefined && (named === undefined ? dueAt <= now : named.includes(id)))
+      given.push({ question, answer });
   }
   if (given.length === 0) return false;
   // one commit each: somebody may answer one of them in this moment, and then that answer stands
@@ -157,13 +163,23 @@ async function requireSame(checkpointer: Checkpointer, view: ThreadView, id: str
   if (outcome !== "same") throw notOpen(view, id);
 }
 
-function valid({ interrupt }: Question, answer: unknown): unknown {
+function valid({ interrupt }: Question, answer: unknown, now: number): unknown {
+  const { id, kind, dueAt = Infinity } = interrupt;
+  if (kind === "approval" && dueAt <= now) {
+    throw new PerdureError(
+      "INTERRUPT_NOT_OPEN",
+      `The time to answer interrupt "${id}" ended at ${new Date(dueAt).toISOString()}.`,
+      {
+        hint: "Nothing was changed. runner.continue goes on as its onExpiry says.",
+      },
+    );
+  }
   if (isDueAnswer(answer)) {
     throw new PerdureError("ANSWER_INVALID", `Interrupt "${interrupt.id}" can't be answered as being due.`, {
       hint: "Only the runner finds a question due: use runner.continue.",
     });
   }
-  const problem = problemOf(interrupt.schema, answer);
+  const problem = interrupt.schema && answerProblem(interrupt.schema, answer)?.replace(/\.$/u, "");
   if (problem === undefined) return answer;
   throw new PerdureError("ANSWER_INVALID", `The answer to interrupt "${interrupt.id}" does not fit: ${problem}.`, {
     hint: "The interrupt's schema says what fits.",
@@ -171,20 +187,19 @@ function valid({ interrupt }: Question, answer: unknown): unknown {
 }
 
 function fits({ interrupt }: Question, payload: unknown): boolean {
-  return problemOf(interrupt.schema, payload) === undefined;
-}
-
-function problemOf(schema: Readonly<Record<string, unknown>> | undefined, value: unknown): string | undefined {
-  if (schema === undefined) return undefined;
-  const parsed = z.fromJSONSchema(schema).safeParse(value);
-  return parsed.success ? undefined : z.prettifyError(parsed.error).replaceAll("\n", "; ");
+  if (isDueAnswer(payload)) return false; // the wait would take it for the end of its time
+  return interrupt.schema === undefined || answerProblem(interrupt.schema, payload) === undefined;
 }
 
 function notOpen(view: ThreadView, id: string | undefined): PerdureError {
   const which = id === undefined ? "no open interrupt" : `no open interrupt "${id}"`;
-  return new PerdureError("INTERRUPT_NOT_OPEN", `Thread "${view.threadId}" has ${which}; open are: ${openOnes(view)}.`, {
-    hint: "It was never asked, or the thread went on without it. Look at runner.inspect.",
-  });
+  return new PerdureError(
+    "INTERRUPT_NOT_OPEN",
+    `Thread "${view.threadId}" has ${which}; open are: ${openOnes(view)}.`,
+    {
+      hint: "It was never asked, or the thread went on without it. Look at runner.inspect.",
+    },
+  );
 }
 
 function alreadyAnswered(threadId: string, id: string): PerdureError {
@@ -196,5 +211,8 @@ function alreadyAnswered(threadId: string, id: string): PerdureError {
 }
 
 function openOnes(view: ThreadView): string {
-  return view.questions.map(({ interrupt }) => `${interrupt.id} (${interrupt.kind} of "${interrupt.node}")`).join(", ") || "none";
+  return (
+    view.questions.map(({ interrupt }) => `${interrupt.id} (${interrupt.kind} of "${interrupt.node}")`).join(", ") ||
+    "none"
+  );
 }

@@ -4,6 +4,7 @@ import type {
   Checkpoint,
   CheckpointListOptions,
   CheckpointMetadata,
+  CheckpointPendingWrite,
   CheckpointTuple,
   PendingWrite,
 } from "@langchain/langgraph-checkpoint";
@@ -110,7 +111,7 @@ export class DriveSaver extends BaseCheckpointSaver {
     this.#head = undefined;
     const { checkpoint_ns: ns = "", checkpoint_id: id } = config.configurable ?? {};
     if (head !== undefined && ns === "" && id === undefined) return head;
-    const tuple = await this.#options.checkpointer.getTuple(config);
+    const tuple = withoutBareAnswers(await this.#options.checkpointer.getTuple(config));
     for (const [taskId, channel, value] of tuple?.pendingWrites ?? []) {
       if (channel === CHANNEL.resume && Array.isArray(value)) this.#answersRead.set(taskId, value.length);
     }
@@ -136,7 +137,11 @@ export class DriveSaver extends BaseCheckpointSaver {
   ): Promise<RunnableConfig> {
     const { checkpoint_ns: ns = "", checkpoint_id: parent } = config.configurable ?? {};
     if (!this.#stopped()) {
-      const guard: CommitGuard = { onHead: this.#options.onHead && ns === "", epoch: this.#options.epoch, ...this.#takeRecord(ns) };
+      const guard: CommitGuard = {
+        onHead: this.#options.onHead && ns === "",
+        epoch: this.#options.epoch,
+        ...this.#takeRecord(ns),
+      };
       await this.#track(
         this.#options.checkpointer.put(this.#config(ns, parent, guard), checkpoint, metadata, newVersions),
       );
@@ -178,7 +183,8 @@ export class DriveSaver extends BaseCheckpointSaver {
   #keep(ns: string, taskId: string, writes: PendingWrite[]): PendingWrite[] {
     const kept = writes.filter((write) => !this.#isStoredAnswer(taskId, write));
     if (writes.some(([channel]) => channel === CHANNEL.error)) return kept.filter(([channel]) => !isResult(channel));
-    if (writes.some(([channel]) => channel === CHANNEL.interrupt)) return this.#markInterrupts(ns, taskId, kept, answersIn(writes));
+    if (writes.some(([channel]) => channel === CHANNEL.interrupt))
+      return this.#markInterrupts(ns, taskId, kept, answersIn(writes));
     const nothing = writes.every(([channel]) => channel === CHANNEL.noWrites);
     return nothing && ns === "" && !this.#options.ranToEnd(taskId) ? [] : kept;
   }
@@ -225,4 +231,14 @@ export class DriveSaver extends BaseCheckpointSaver {
 function answersIn(writes: readonly PendingWrite[]): number {
   const resume = writes.find(([channel]) => channel === CHANNEL.resume)?.[1];
   return Array.isArray(resume) ? resume.length : 0;
+}
+
+/** The task under which plain LangGraph stores an answer that names no question. */
+const NO_TASK = "00000000-0000-0000-0000-000000000000";
+
+/** Without such answers: what is asked next would get one that was meant for what was asked before (H2). */
+function withoutBareAnswers(tuple: CheckpointTuple | undefined): CheckpointTuple | undefined {
+  if (tuple?.pendingWrites?.some(([taskId]) => taskId === NO_TASK) !== true) return tuple;
+  const isBare = ([taskId, channel]: CheckpointPendingWrite) => taskId === NO_TASK && channel === CHANNEL.resume;
+  return { ...tuple, pendingWrites: tuple.pendingWrites.filter((write) => !isBare(write)) };
 }

@@ -9,7 +9,7 @@ export interface CallOptions {
   readonly context?: Readonly<Record<string, unknown>>;
   /** Goes to the nodes and to tracing. */
   readonly metadata?: Readonly<Record<string, unknown>>;
-  /** More keys for `config.configurable`; `thread_id` is the runner's. */
+  /** More keys for `config.configurable`; `thread_id`, and those by which LangGraph drives, are the runner's. */
   readonly configurable?: Readonly<Record<string, unknown>>;
   /** LangChain callback handlers. */
   readonly callbacks?: Callbacks;
@@ -57,13 +57,22 @@ export interface StepOptions extends CallOptions {
   readonly deadline?: number;
 }
 
+/** Keys with which LangGraph and the runner drive: an answer or a checkpoint given there would go past the runner's rules. */
+function isReserved(key: string): boolean {
+  return /^__(?:pregel|perdure)_|^checkpoint_(?:id|ns|map)$/u.test(key);
+}
+
 /** The limit of supersteps of a run for which nobody set one. */
 export const DEFAULT_MAX_STEPS = 10_000;
 
 const COUNT = z.number().int().min(1);
 const FIELDS = {
   callbacks: z.custom<object>((value) => typeof value === "object" && value !== null),
-  configurable: z.record(z.string(), z.unknown()),
+  configurable: z.record(z.string(), z.unknown()).superRefine((configurable, { addIssue }) => {
+    for (const key of Object.keys(configurable)) {
+      if (isReserved(key)) addIssue({ code: "custom", path: [key], message: "is the runner's own" });
+    }
+  }),
   context: z.record(z.string(), z.unknown()),
   deadline: z.number(),
   due: z.array(z.string()),

@@ -9,7 +9,7 @@ import type { DriveWatch, Driven, Driver } from "./driver.ts";
 import { isInsideGraph } from "./pregel.ts";
 import type { StreamChunk } from "./pregel.ts";
 import type { RunOptions } from "./run-options.ts";
-import { checkThreadId } from "./run-options.ts";
+import { checkOptions, checkThreadId } from "./run-options.ts";
 import { whileDriving } from "./stream-events.ts";
 import type { ThreadOperations } from "./thread-operations.ts";
 import { toThreadState } from "./thread-view.ts";
@@ -88,7 +88,12 @@ export class RunnerRunnable<Input, Output> extends Runnable<Input | Command | nu
     signal: AbortSignal | undefined,
     watch: DriveWatch | undefined,
   ): Promise<Driven> {
-    const { thread_id: threadId, checkpoint_id: checkpointId, ...configurable } = config.configurable ?? {};
+    const {
+      thread_id: threadId,
+      checkpoint_id: checkpointId,
+      checkpoint_ns: _ns,
+      ...configurable
+    } = config.configurable ?? {};
     checkThreadId(threadId);
     if (isInsideGraph(config)) {
       throw new PerdureError("GRAPH_UNSUPPORTED", `The runner "${this.name}" can't be a node of another graph.`, {
@@ -96,10 +101,15 @@ export class RunnerRunnable<Input, Output> extends Runnable<Input | Command | nu
       });
     }
     if (checkpointId !== undefined) {
-      throw new PerdureError("OPTIONS_INVALID", `Thread "${threadId}" can't be driven from checkpoint_id "${checkpointId}".`, {
-        hint: "Make it the head with runner.fork first.", // H16
-      });
+      throw new PerdureError(
+        "OPTIONS_INVALID",
+        `Thread "${threadId}" can't be driven from checkpoint_id "${checkpointId}".`,
+        {
+          hint: "Make it the head with runner.fork first.", // H16
+        },
+      );
     }
+    checkOptions("resume", { configurable });
     const signals = [signal, config.timeout === undefined ? undefined : AbortSignal.timeout(config.timeout)];
     const options: RunOptions = {
       configurable,
@@ -122,16 +132,21 @@ export class RunnerRunnable<Input, Output> extends Runnable<Input | Command | nu
   /** What a compiled graph's `invoke` returns, or what it throws. */
   #outputOf({ view, error }: Driven): unknown {
     const state = toThreadState(view);
-    if (state.status === "error") throw error ?? Object.assign(new Error(state.error.message), { name: state.error.name });
+    if (state.status === "error")
+      throw error ?? Object.assign(new Error(state.error.message), { name: state.error.name });
     if (state.status === "cancelled") {
       throw new PerdureError("RUN_CANCELLED", `Thread "${state.threadId}" was cancelled: ${state.reason}.`, {
         hint: "Take it up again with runner.continue.",
       });
     }
     if (state.status === "ready") {
-      throw new PerdureError("STEP_LIMIT_REACHED", `Thread "${state.threadId}" stopped at step ${state.step}, unfinished.`, {
-        hint: "Nothing is lost: go on with runner.continue and a higher maxSteps.",
-      });
+      throw new PerdureError(
+        "STEP_LIMIT_REACHED",
+        `Thread "${state.threadId}" stopped at step ${state.step}, unfinished.`,
+        {
+          hint: "Nothing is lost: go on with runner.continue and a higher maxSteps.",
+        },
+      );
     }
     const output = this.#driver.engine.output(state.values);
     if (state.interrupts.length === 0) return output;

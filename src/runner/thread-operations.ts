@@ -59,7 +59,8 @@ export class ThreadOperations {
   }
 
   async resume(threadId: string, answers: Answers, options: RunOptions, watch?: DriveWatch): Promise<Driven> {
-    await commitAnswers(this.#driver.checkpointer, await this.#driver.readExisting(threadId), answers);
+    const { checkpointer, now } = this.#driver;
+    await commitAnswers(checkpointer, await this.#driver.readExisting(threadId), answers, now());
     return this.#goOn(threadId, options, watch, false);
   }
 
@@ -94,9 +95,13 @@ export class ThreadOperations {
       if (view.record.cancelled !== null || view.tasks.length === 0) return undefined;
       const waiting = view.tasks.find(({ id, phase }) => phase === "waiting" && tasks.includes(id));
       if (waiting !== undefined) {
-        throw new PerdureError("TASK_NOT_READY", `Task "${waiting.id}" of node "${waiting.node}" waits for an answer.`, {
-          hint: "Answer its interrupt with runner.resume first.",
-        });
+        throw new PerdureError(
+          "TASK_NOT_READY",
+          `Task "${waiting.id}" of node "${waiting.node}" waits for an answer.`,
+          {
+            hint: "Answer its interrupt with runner.resume first.",
+          },
+        );
       }
       const only = new Set(tasks);
       const finished = view.tasks.every(({ phase }) => phase === "finished");
@@ -200,4 +205,3 @@ function inputStepOf({ run }: ThreadRecord): number {
 function settled(view: ThreadView): Driven {
   return { view, error: undefined, stoppedBy: undefined };
 }
-

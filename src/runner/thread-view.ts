@@ -62,15 +62,17 @@ export async function readThread(
     const tasks = found.map(({ id, node }): TaskView => ({ id, node, phase: "waiting", answers: 0 }));
     return { ...base, tasks, questions: [stop] };
   }
-  const nested = await nestedQuestions(checkpointer, threadId, found, writes);
+  const nested = await nestedQuestions(checkpointer, threadId, found, writes, base.checkpointId);
   const stops = await breakpointsInside(checkpointer, threadId, found, writes, nested);
+  const answeredUnmarked = await answeredWithoutMark(checkpointer, threadId, writes);
   const questions: Question[] = [];
   const tasks = found.map(({ id, node }): TaskView => {
     const own = writes.get(id) ?? NO_TASK_WRITES;
     const below = nested.get(id) ?? NOTHING_BELOW;
     const inside = stops.get(id);
     const open = own.finished ? [] : [...below.open, ...(inside?.open ?? [])];
-    if (open.length === 0 && below.answered === 0 && asksItself(own) && own.interrupt !== undefined) {
+    const asks = asksItself(own) && !answeredUnmarked.has(id);
+    if (open.length === 0 && below.answered === 0 && asks && own.interrupt !== undefined) {
       open.push(ownQuestion(base.checkpointId, id, node, own, own.interrupt));
     }
     questions.push(...open);
@@ -84,6 +86,24 @@ export async function readThread(
     };
   });
   return { ...base, tasks, questions };
+}
+
+/**
+ * Tasks whose question LangGraph stored alone, without our mark, and which was answered through a runner since: they
+ * run, and what they ask next is marked. Shown as open it would take a second answer, meant for it, for the next one.
+ */
+async function answeredWithoutMark(
+  checkpointer: Checkpointer,
+  threadId: string,
+  writes: ReadonlyMap<string, TaskWrites>,
+): Promise<ReadonlySet<string>> {
+  const answered = new Set<string>();
+  for (const [id, { interrupt, answers, finished }] of writes) {
+    if (finished || interrupt === undefined || interrupt.perdure !== undefined || answers.length === 0) continue;
+    const last = await checkpointer.readAnswer(threadId, interruptId(id, answers.length - 1));
+    if (last !== undefined) answered.add(id);
+  }
+  return answered;
 }
 
 /** The view as callers see it. */
@@ -127,7 +147,7 @@ function ownQuestion(
 }
 
 function phaseOf(writes: TaskWrites, hasOpen: boolean, wasAnsweredBelow: boolean): TaskView["phase"] {
-  if (writes.error !== undefined) return writes.errorHandled ? "ready" : "failed";
+  if (writes.error !== undefined && !writes.errorHandled) return "failed";
   return hasOpen && !wasAnsweredBelow ? "waiting" : "ready";
 }
 
@@ -145,7 +165,9 @@ async function breakpointsInside(
     if (finished || error !== undefined || interrupt?.perdure?.breakpoint !== true) continue;
     const id = breakpointInsideId(taskId, nested.get(taskId)?.checkpointIds ?? []);
     const isPassed = (await checkpointer.readAnswer(threadId, id)) !== undefined;
-    stops.set(taskId, { open: isPassed ? [] : [{ interrupt: { id, kind: "breakpoint", node, value: { inside: [node] } } }] });
+    stops.set(taskId, {
+      open: isPassed ? [] : [{ interrupt: { id, kind: "breakpoint", node, value: { inside: [node] } } }],
+    });
   }
   return stops;
 }

@@ -344,15 +344,15 @@ test("an approval holds for what was asked about: if the node asks about somethi
     const { tasks } = await graph.getState({ configurable: { thread_id: "thread-1" } });
     return tasks[0]?.interrupts[0]?.value as ApprovalQuestion | undefined;
   };
-  const approve = new Command({ resume: { decisions: [{ type: "approve" }] } });
+  const approve = () => run(new Command({ resume: { decisions: [{ type: "approve" }] } }));
   await run({});
   amount = 4000;
-  expect((await run(approve)).log).toEqual([]);
+  expect((await approve()).log).toEqual([]);
   expect(await open()).toMatchObject({
     actionRequests: [{ args: { amount: 4000 } }],
     problem: "What there is to decide has changed since it was asked.",
   });
-  expect((await run(approve)).log).toMatchObject([{ records: [{ action: { args: { amount: 4000 } } }] }]);
+  expect((await approve()).log).toMatchObject([{ records: [{ action: { args: { amount: 4000 } } }] }]);
 });
 
 test("the answers of a node whose questions change their order never go to the wrong one", async () => {
