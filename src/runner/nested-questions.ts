@@ -20,20 +20,42 @@ export interface NestedQuestions {
 /** What waits below a task that has no subgraphs. */
 export const NOTHING_BELOW: NestedQuestions = { open: [], answered: 0, answers: 0, checkpointIds: [] };
 
+interface Below {
+  readonly open: Question[];
+  answered: number;
+  answers: number;
+  readonly checkpointIds: string[];
+}
+
 /**
  * Looks into the subgraphs of tasks that were interrupted (H19): the root stores only the last of the
  * questions asked below it. Reads namespaces and not the graph, so a subgraph called inside a node's
- * function is seen as well.
+ * function is seen as well. What a LangGraph `task()` or a node's error handler asks is stored at the root
+ * itself, under an id that is none of the superstep's tasks.
  */
 export async function nestedQuestions(
   checkpointer: Checkpointer,
   threadId: string,
   tasks: readonly { readonly id: string; readonly node: string }[],
   writes: ReadonlyMap<string, TaskWrites>,
+  headCheckpointId: string,
 ): Promise<ReadonlyMap<string, NestedQuestions>> {
   const roots = tasks.filter(({ id }) => mayAskBelow(writes.get(id)));
-  const found = new Map<string, { open: Question[]; answered: number; answers: number; checkpointIds: string[] }>();
+  const found = new Map<string, Below>();
   if (roots.length === 0) return found;
+  const belowOf = (id: string): Below => {
+    let below = found.get(id);
+    if (below === undefined) found.set(id, (below = { open: [], answered: 0, answers: 0, checkpointIds: [] }));
+    return below;
+  };
+
+  const ids = new Set(tasks.map(({ id }) => id));
+  for (const entry of inOrder(writes)) {
+    const [taskId, task] = entry;
+    if (ids.has(taskId)) continue;
+    const root = roots.find(({ id }) => isSame(writes.get(id), task)) ?? roots[0];
+    if (root !== undefined) addTask(belowOf(root.id), root.node, "", headCheckpointId, entry);
+  }
 
   // "node:task" for an ordinary subgraph, "node" for one with a memory of its own (`checkpointer: true`)
   const wanted = [...roots.map(({ id, node }) => `${node}:${id}`), ...new Set(roots.map(({ node }) => node))];
@@ -44,22 +66,41 @@ export async function nestedQuestions(
     const namespace = namespaceOf(tuple);
     const root = roots.find(({ id, node }) => isBelow(namespace, `${node}:${id}`) || isBelow(namespace, node));
     if (root === undefined || !isCurrent(namespace, root.id, byNamespace)) continue;
-    let below = found.get(root.id);
-    if (below === undefined) found.set(root.id, (below = { open: [], answered: 0, answers: 0, checkpointIds: [] }));
+    const below = belowOf(root.id);
     below.checkpointIds.push(tuple.checkpoint.id);
-    for (const [taskId, task] of [...(byNamespace.get(namespace) ?? [])].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-      below.answers += task.answers.length; // of finished tasks too, or an answer that comes meanwhile leaves the sum as it was
-      if (task.interrupt === undefined || task.finished) continue;
-      if (asksItself(task)) {
-        const id = interruptId(taskId, task.answers.length);
-        below.open.push({
-          interrupt: { ...openInterrupt(id, root.node, task.interrupt), namespace },
-          task: { checkpointNs: namespace, checkpointId: tuple.checkpoint.id, taskId, earlier: task.answers },
-        });
-      } else if (task.interrupt.perdure?.nested !== true) below.answered += 1;
+    for (const entry of inOrder(byNamespace.get(namespace) ?? new Map<string, TaskWrites>())) {
+      addTask(below, root.node, namespace, tuple.checkpoint.id, entry);
     }
   }
   return found;
+}
+
+/** What one task below a root task waits for. */
+function addTask(
+  below: Below,
+  node: string,
+  namespace: string,
+  checkpointId: string,
+  [taskId, task]: readonly [string, TaskWrites],
+): void {
+  below.answers += task.answers.length; // of finished tasks too, or an answer that comes meanwhile leaves the sum as it was
+  if (task.interrupt === undefined || task.finished) return;
+  if (asksItself(task)) {
+    const open = openInterrupt(interruptId(taskId, task.answers.length), node, task.interrupt);
+    below.open.push({
+      interrupt: namespace === "" ? open : { ...open, namespace },
+      task: { checkpointNs: namespace, checkpointId, taskId, earlier: task.answers },
+    });
+  } else if (task.interrupt.perdure?.nested !== true) below.answered += 1;
+}
+
+function inOrder(writes: ReadonlyMap<string, TaskWrites>): (readonly [string, TaskWrites])[] {
+  return [...writes].toSorted(([one], [other]) => (one < other ? -1 : 1));
+}
+
+/** LangGraph stores what a `task()` asks once more with the task that called it, under the same id of its own. */
+function isSame(root: TaskWrites | undefined, task: TaskWrites): boolean {
+  return root?.interrupt?.id !== undefined && root.interrupt.id === task.interrupt?.id;
 }
 
 function namespaceOf(tuple: CheckpointTuple): string {
@@ -67,8 +108,9 @@ function namespaceOf(tuple: CheckpointTuple): string {
 }
 
 function mayAskBelow(writes: TaskWrites | undefined): boolean {
-  if (writes === undefined || writes.finished || writes.interrupt === undefined) return false;
-  return writes.interrupt.perdure?.nested !== false;
+  if (writes === undefined || writes.finished) return false;
+  if (writes.errorHandled) return true; // its handler may ask
+  return writes.interrupt !== undefined && writes.interrupt.perdure?.nested !== false;
 }
 
 function isBelow(namespace: string, ancestor: string): boolean {
