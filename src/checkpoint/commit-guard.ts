@@ -24,8 +24,9 @@ export function commitPlace(config: RunnableConfig, method: "put" | "putWrites")
   const configurable: Record<string, unknown> = config.configurable ?? {};
   const threadId = configurable["thread_id"];
   const checkpointId = configurable["checkpoint_id"] as string | undefined;
-  // Postgres's text takes no NUL; refused everywhere, so that a thread can move.
-  if (typeof threadId !== "string" || threadId === "" || threadId.includes("\0")) {
+  // Postgres's text takes no NUL, and half a surrogate pair would be stored as U+FFFD, so that two threads
+  // became one; refused everywhere, so that a thread can move.
+  if (typeof threadId !== "string" || threadId === "" || threadId.includes("\0") || !threadId.isWellFormed()) {
     throw missingKey(method, "thread_id", threadId);
   }
   if (method === "putWrites" && !checkpointId) throw missingKey(method, "checkpoint_id", checkpointId);

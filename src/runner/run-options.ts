@@ -123,8 +123,8 @@ export function checkRunnerOptions(options: object): void {
 
 /** Refuses what can't name a thread. */
 export function checkThreadId(threadId: unknown): void {
-  if (typeof threadId === "string" && threadId !== "" && !threadId.includes("\0")) return;
-  throw new PerdureError("OPTIONS_INVALID", `A thread_id is a string that is not empty, not ${show(threadId)}.`, {
+  if (typeof threadId === "string" && threadId !== "" && !threadId.includes("\0") && threadId.isWellFormed()) return;
+  throw new PerdureError("OPTIONS_INVALID", `A thread_id is well-formed text that is not empty, not ${show(threadId)}.`, {
     hint: 'Pass one such as "case-42".',
   });
 }

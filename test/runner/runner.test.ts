@@ -132,6 +132,12 @@ describe("what every call checks", () => {
     expect(await collect(runner.history("none"))).toEqual([]);
   });
 
+  test("half of a surrogate pair is refused in a thread id: two such threads would be stored as one", async () => {
+    const { runner } = await memoryRunner(greet);
+    await expect(runner.start("a\ud800", {})).rejects.toMatchObject({ code: "OPTIONS_INVALID" });
+    await expect(runner.inspect("a\ud801")).rejects.toMatchObject({ code: "OPTIONS_INVALID" });
+  });
+
   test("1 000-character, Unicode and path-like thread ids are fine", async () => {
     const { runner } = await memoryRunner(greet);
     for (const id of ["x".repeat(1_000), "Fall-42 ✓ 日本", "../a/b|c:d", " "]) {
