@@ -256,17 +256,28 @@ export class Driver {
       release();
       over.resolve();
     }
-    return this.#outcome(threadId, error, gate, signal);
+    return this.#outcome(threadId, error, gate, signal, plan.input === undefined ? undefined : view?.checkpointId);
   }
 
   /** Tells what a task threw, which the thread shows, from what the caller must hear. */
-  async #outcome(threadId: string, error: unknown, gate: TaskGate, signal: AbortSignal): Promise<Driven> {
+  async #outcome(
+    threadId: string,
+    error: unknown,
+    gate: TaskGate,
+    signal: AbortSignal,
+    headBeforeInput: string | undefined,
+  ): Promise<Driven> {
     if (error === undefined) {
       return { view: await this.readExisting(threadId), error, stoppedBy: gate.stoppedBy };
     }
     const reason: unknown = signal.aborted ? signal.reason : undefined;
     const view = await this.read(threadId);
     if (view !== undefined && (reason instanceof Cancelled || (isConflict(reason) && view.record.cancelled !== null))) {
+      if (view.checkpointId === headBeforeInput) {
+        throw new PerdureError("RUN_CANCELLED", `Thread "${threadId}" was cancelled before the input of its turn was stored.`, {
+          hint: "The thread is as it was before; call runner.start again.", // I1
+        });
+      }
       return { view, error: undefined, stoppedBy: "cancel" }; // I7
     }
     if (reason !== undefined) throw reason;

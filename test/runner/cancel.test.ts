@@ -237,3 +237,21 @@ describeOnEachCheckpointer("a cancel by another runner", (store) => {
     expect((await other.inspect(thread)).values.log).toEqual([]);
   });
 });
+
+test("I1: a start whose input was not stored, because a cancel came first, does not return as if it was", async () => {
+  const graph = new StateGraph(TextLog)
+    .addNode("ask", () => ({ log: String(interrupt("sure?")) }))
+    .addEdge(START, "ask");
+  const { runner, checkpointer } = await memoryRunner(graph);
+  await runner.start("t", { log: "one" });
+  const put = checkpointer.put.bind(checkpointer);
+  checkpointer.put = async (...args) => {
+    checkpointer.put = put;
+    void runner.cancel("t", "too late");
+    await new Promise((resolve) => setImmediate(resolve));
+    return put(...args);
+  };
+  await expect(runner.start("t", { log: "two" }, { supersede: true })).rejects.toMatchObject({ code: "RUN_CANCELLED" });
+  expect(await runner.inspect("t")).toMatchObject({ status: "cancelled", values: { log: ["one"] } });
+  expect((await runner.start("t", { log: "two" })).values.log).toEqual(["one", "two"]);
+});
