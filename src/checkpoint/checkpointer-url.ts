@@ -27,7 +27,7 @@ export function parseCheckpointerUrl(url: string): CheckpointerUrl {
   const [, scheme, rest = ""] = /^([a-z][a-z0-9+.-]*):(.*)$/isu.exec(url) ?? [];
   switch (scheme?.toLowerCase()) {
     case "memory":
-      if (rest !== "" && rest !== "//") throw invalid(`memory: takes no path, got "memory:${rest}"`);
+      if (rest !== "" && rest !== "//") throw invalid("memory: takes no path");
       return { kind: "memory" };
     case "pglite":
       return { kind: "pglite", path: rest === "memory" || rest === "memory://" ? undefined : filePath("pglite", rest) };
@@ -51,7 +51,7 @@ export function parseCheckpointerUrl(url: string): CheckpointerUrl {
 export function placeOfPostgresUrl(url: string): PostgresPlace {
   const { hostname, port, pathname, username, database } = parsePostgresUrl(url) ?? {};
   // An unescaped # or / ends the host early: what was meant as the user would be taken for the host.
-  if (pathname === undefined || database === undefined || (username === "" && url.includes("@"))) {
+  if (pathname === undefined || database === undefined || pathname.includes("@") || (username === "" && url.includes("@"))) {
     throw invalid("a postgres URL that cannot be parsed (a password with special characters must be percent-encoded)");
   }
   const server = `${hostname || "localhost"}:${port || "5432"}`;
@@ -70,6 +70,7 @@ function parsePostgresUrl(url: string): (Partial<URL> & { readonly database: str
 function filePath(scheme: string, rest: string): string {
   const path = rest.replace(/^\/\/(?=.)/u, "");
   if (path === "" || path === "//" || path.includes("\0")) throw invalid(`${scheme}: without a path`);
+  if (path.includes("://")) throw invalid(`${scheme}: with another URL where its path should be`); // it may hold a password
   return path;
 }
 

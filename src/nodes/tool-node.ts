@@ -5,6 +5,7 @@ import { isCommand, isGraphBubbleUp } from "@langchain/langgraph";
 import type { Command, LangGraphRunnableConfig } from "@langchain/langgraph";
 import { z } from "zod";
 import { isPerdureError, parseOptions, PerdureError } from "../errors/index.ts";
+import { readNodeTraits } from "./effect.ts";
 import { TOOL_CALL_ID_KEY } from "./idempotency-key.ts";
 import { argumentsProblem } from "./tool-arguments.ts";
 
@@ -80,7 +81,7 @@ export function toolNode<const MessagesKey extends string = "messages">(
       if (isGraphBubbleUp(error) || config.signal?.aborted === true) throw error;
       const policy = typeof onError === "function" ? await onError(error, toolCall) : onError;
       if (policy === "throw") throw error;
-      output = errorMessage(toolCall, error);
+      output = errorMessage(toolCall, error, byName.get(toolCall.name));
     }
     if (isCommand(output)) return output as Command;
     return { [messagesKey]: [asMessage(toolCall, output)] } as Record<MessagesKey, ToolMessage[]>;
@@ -133,15 +134,22 @@ function asMessage(call: ToolCall, output: unknown): ToolMessage {
   });
 }
 
-function errorMessage(call: ToolCall, error: unknown): ToolMessage {
+function errorMessage(call: ToolCall, error: unknown, tool: RunnableTool | undefined): ToolMessage {
   const ours = isPerdureError(error, "TOOL_UNKNOWN") || isPerdureError(error, "TOOL_ARGUMENTS_INVALID");
   const text = error instanceof Error ? error.message : String(error);
   return new ToolMessage({
     status: "error",
     name: call.name,
-    content: ours ? text.slice(text.indexOf(": ") + 2) : `The tool "${call.name}" failed: ${text}`,
+    content: ours ? text.slice(text.indexOf(": ") + 2) : `The tool "${call.name}" failed: ${text}${doubt(tool)}`,
     tool_call_id: call.id ?? "",
   });
+}
+
+/** A call that failed may have done its work before; another call of the model gets another idempotency key. */
+function doubt(tool: RunnableTool | undefined): string {
+  const { effect } = readNodeTraits(tool !== undefined && "metadata" in tool ? tool.metadata : undefined);
+  if (effect !== "irreversible") return "";
+  return " It may have taken effect all the same: find out before you call it again.";
 }
 
 function isTool(value: unknown): boolean {

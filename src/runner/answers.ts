@@ -7,7 +7,8 @@ import type { ThreadView } from "./thread-view.ts";
 
 /**
  * Answers to a thread's open interrupts: a map from interrupt id to answer, or `{ answer }` while
- * exactly one is open. Any value is an answer, `false`, `0` and `""` too.
+ * exactly one is open. Any value is an answer, `false`, `0` and `""` too. A bare `{ answer }` goes to the question that is
+ * open when it comes: sent twice, it may answer the next one. Where something is at stake, name the interrupt.
  */
 export type Answers = { readonly answer: unknown } | Readonly<Record<string, unknown>>;
 

@@ -37,7 +37,10 @@ export interface RunOptions extends CallOptions {
 
 /** Options of `runner.start`. */
 export interface StartOptions extends RunOptions {
-  /** Drop what the thread waits for or has not finished, and begin a new turn. It is recorded. @default false */
+  /**
+   * Drop what the thread waits for or has not finished, and begin a new turn. It is recorded. What finished tasks of
+   * the unfinished superstep wrote is dropped as well. @default false
+   */
   readonly supersede?: boolean;
 }
 
