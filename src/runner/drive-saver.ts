@@ -12,7 +12,7 @@ import type { RunnableConfig } from "@langchain/core/runnables";
 import { COMMIT_KEY } from "../checkpoint/index.ts";
 import type { Checkpointer, CommitGuard, ThreadRecord } from "../checkpoint/index.ts";
 import { BREAKPOINT_INSIDE } from "./pending-writes.ts";
-import type { StoredInterrupt, TaskWrites } from "./pending-writes.ts";
+import type { StoredError, StoredInterrupt, TaskWrites } from "./pending-writes.ts";
 import { CHANNEL, isResult } from "./pregel.ts";
 
 /** What a drive may commit, and who hears of it. */
@@ -60,6 +60,10 @@ export class DriveSaver extends BaseCheckpointSaver {
   readonly #options: DriveSaverOptions;
   readonly #inFlight = new Set<Promise<void>>();
   readonly #nested = new WeakSet<object>();
+  /** The task that failed, by the task of its error handler. */
+  readonly #handlers = new Map<string, string>();
+  /** What tasks failed with. */
+  readonly #errors = new Map<string, unknown>();
   /** How many answers each task had when LangGraph read them. */
   readonly #answersRead = new Map<string, number>();
   #head: CheckpointTuple | undefined;
@@ -71,6 +75,7 @@ export class DriveSaver extends BaseCheckpointSaver {
     super(options.checkpointer.serde);
     this.#options = options;
     this.#record = options.record;
+    for (const [taskId, { error }] of options.tasks) this.#errors.set(taskId, error);
     // reducers may change values in place while they are shown, so a head with finished tasks is read anew
     this.#head = options.tasks.size === 0 ? options.head : undefined;
   }
@@ -94,6 +99,11 @@ export class DriveSaver extends BaseCheckpointSaver {
   /** From here on nothing is stored any more: what a node that ignores its signal writes is dropped (I7). */
   close(): void {
     this.#closed = true;
+  }
+
+  /** Tells that a task is the error handler of another one: what it ends with decides about that one too. */
+  handles(handlerTaskId: string, failedTaskId: string): void {
+    this.#handlers.set(handlerTaskId, failedTaskId);
   }
 
   /** The writes of a task that was finished before this drive began. */
@@ -155,7 +165,22 @@ export class DriveSaver extends BaseCheckpointSaver {
     const kept = this.#keep(ns, taskId, writes);
     if (kept.length === 0) return;
     const guard: CommitGuard = { onHead: false, epoch: this.#options.epoch };
-    await this.#track(this.#options.checkpointer.putWrites(this.#config(ns, id, guard), kept, taskId));
+    const place = this.#config(ns, id, guard);
+    await this.#track(this.#options.checkpointer.putWrites(place, kept, taskId));
+    const failedTaskId = ns === "" ? this.#handlers.get(taskId) : undefined;
+    const outcome = failedTaskId === undefined ? undefined : this.#handled(failedTaskId, kept);
+    if (failedTaskId === undefined || outcome === undefined) return;
+    await this.#track(this.#options.checkpointer.putWrites(place, [outcome], failedTaskId));
+  }
+
+  /** What the end of an error handler means for the task that failed; a question of its own means nothing yet. */
+  #handled(failedTaskId: string, writes: readonly PendingWrite[]): PendingWrite | undefined {
+    const failure = writes.find(([channel]) => channel === CHANNEL.error)?.[1];
+    if (failure === undefined || failure === null) {
+      return writes.some(([channel]) => isResult(channel)) ? [CHANNEL.noWrites, null] : undefined;
+    }
+    const { name, message } = (this.#errors.get(failedTaskId) ?? failure) as StoredError;
+    return [CHANNEL.error, { name, message, perdure: { handler: failure } }];
   }
 
   #stopped(): boolean {
@@ -182,7 +207,11 @@ export class DriveSaver extends BaseCheckpointSaver {
 
   #keep(ns: string, taskId: string, writes: PendingWrite[]): PendingWrite[] {
     const kept = writes.filter((write) => !this.#isStoredAnswer(taskId, write));
-    if (writes.some(([channel]) => channel === CHANNEL.error)) return kept.filter(([channel]) => !isResult(channel));
+    const failure = writes.find(([channel]) => channel === CHANNEL.error);
+    if (failure !== undefined) {
+      this.#errors.set(taskId, failure[1]);
+      return kept.filter(([channel]) => !isResult(channel));
+    }
     if (writes.some(([channel]) => channel === CHANNEL.interrupt))
       return this.#markInterrupts(ns, taskId, kept, answersIn(writes));
     const nothing = writes.every(([channel]) => channel === CHANNEL.noWrites);

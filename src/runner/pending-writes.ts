@@ -22,6 +22,13 @@ export interface StoredInterrupt {
   readonly perdure?: InterruptMark;
 }
 
+/** An error as it is stored: LangGraph's, and that of the node's error handler, if that failed too. */
+export interface StoredError {
+  readonly name: string;
+  readonly message: string;
+  readonly perdure?: { readonly handler: { readonly name: string; readonly message: string } };
+}
+
 /** What is stored of one task of the present superstep. */
 export interface TaskWrites {
   /** Its result is stored: it never runs again (I2). */
@@ -29,7 +36,7 @@ export interface TaskWrites {
   /** The answers it was given, oldest first. */
   readonly answers: readonly unknown[];
   readonly interrupt?: StoredInterrupt;
-  readonly error?: { readonly name: string; readonly message: string };
+  readonly error?: StoredError;
   /** Its failure was handed to the node's error handler, which runs next. */
   readonly errorHandled: boolean;
   /** The writes of its result, as channel and value. */
@@ -40,7 +47,7 @@ interface Collected {
   finished: boolean;
   answers: unknown[];
   interrupt?: StoredInterrupt;
-  error?: { name: string; message: string };
+  error?: StoredError;
   errorHandled: boolean;
   result: [string, unknown][];
 }
@@ -58,7 +65,7 @@ export function writesByTask(pendingWrites: readonly CheckpointPendingWrite[]): 
     else if (channel === CHANNEL.resume) task.answers = Array.isArray(value) ? value : [value];
     else if (channel === CHANNEL.errorSource) task.errorHandled = true;
     else if (channel === CHANNEL.error) {
-      if (value !== null) task.error = value as { name: string; message: string };
+      if (value !== null) task.error = value as StoredError;
     } else if (isResult(channel)) {
       task.finished = true;
       task.result.push([channel, value]);

@@ -44,7 +44,7 @@ export const START_NODE = "__start__";
 
 /** A LangChain config with what LangGraph adds for a task. */
 export interface TaskConfig extends RunnableConfig {
-  readonly executionInfo?: { readonly taskId: string; readonly checkpointId: string };
+  readonly executionInfo?: { readonly taskId: string; readonly checkpointId: string; readonly checkpointNs: string };
   readonly heartbeat?: () => void;
 }
 

@@ -76,10 +76,12 @@ export class TaskGate {
   async run(gatedNode: GatedNode, input: unknown, config: TaskConfig): Promise<unknown> {
     const { name, node, run } = gatedNode;
     const id = taskIdOf(config);
+    const failedTask = node.isErrorHandler === true ? failedTaskOf(config) : undefined;
+    if (failedTask !== undefined) this.#saver.handles(id, failedTask);
     const result = this.#saver.resultOf(id);
     if (result !== undefined) return replay(result, config); // I2
-    if (!this.#admits(id, node, config)) throw new GraphInterrupt([]);
-    this.admitted.add(id);
+    if (!this.#admits(failedTask ?? id, config)) throw new GraphInterrupt([]);
+    this.admitted.add(failedTask ?? id);
     const task: RunningTask = { id, node: name, step: stepOf(config) };
     // I1, I2: what this task builds on, the run's input first of all, is stored before it begins
     const stored = this.#saver.stored();
@@ -101,8 +103,8 @@ export class TaskGate {
     }
   }
 
-  #admits(id: string, node: PregelNodeLike, config: TaskConfig): boolean {
-    if (node.isErrorHandler === true) return true; // belongs to the superstep of the task that failed
+  #admits(id: string, config: TaskConfig): boolean {
+    if (this.admitted.has(id)) return true; // the handler of what just failed
     const { only, except, headCheckpointId, lastStep, deadline, now } = this.#plan;
     if (config.executionInfo?.checkpointId === headCheckpointId) return !except.has(id) && (only === undefined || only.has(id));
     if (stepOf(config) > lastStep) this.stoppedBy = "maxSteps";
@@ -164,6 +166,12 @@ function asError(thrown: unknown): object {
 
 function taskIdOf(config: TaskConfig): string {
   return config.executionInfo?.taskId ?? String(config.configurable?.[PREGEL_KEY.taskId]);
+}
+
+/** The task whose failure an error handler gets: its namespace lies in that task's. */
+function failedTaskOf(config: TaskConfig): string | undefined {
+  const above = config.executionInfo?.checkpointNs.split("|").at(-2);
+  return above?.slice(above.lastIndexOf(":") + 1);
 }
 
 function stepOf(config: TaskConfig): number {

@@ -8,7 +8,7 @@ import type { NestedQuestions } from "./nested-questions.ts";
 import { openInterrupt } from "./open-question.ts";
 import type { Question } from "./open-question.ts";
 import { NO_TASK_WRITES, asksItself, writesByTask } from "./pending-writes.ts";
-import type { StoredInterrupt, TaskWrites } from "./pending-writes.ts";
+import type { StoredError, StoredInterrupt, TaskWrites } from "./pending-writes.ts";
 import type { TaskFailure, ThreadState } from "./thread-state.ts";
 
 /** A task of the present superstep. */
@@ -82,7 +82,7 @@ export async function readThread(
       node,
       phase,
       answers: own.answers.length + below.answers + (inside?.open.length === 0 ? 1 : 0),
-      ...(phase === "failed" && own.error !== undefined ? { failure: { taskId: id, node, ...own.error } } : {}),
+      ...(phase === "failed" && own.error !== undefined ? { failure: failureOf(id, node, own.error) } : {}),
     };
   });
   return { ...base, tasks, questions };
@@ -146,8 +146,14 @@ function ownQuestion(
   };
 }
 
+function failureOf(taskId: string, node: string, { perdure, ...error }: StoredError): TaskFailure {
+  const { name, message } = perdure?.handler ?? error;
+  return { taskId, node, name, message };
+}
+
 function phaseOf(writes: TaskWrites, hasOpen: boolean, wasAnsweredBelow: boolean): TaskView["phase"] {
-  if (writes.error !== undefined && !writes.errorHandled) return "failed";
+  const isHandled = writes.errorHandled && writes.error?.perdure === undefined;
+  if (writes.error !== undefined && !isHandled) return "failed";
   return hasOpen && !wasAnsweredBelow ? "waiting" : "ready";
 }
 

@@ -16,19 +16,21 @@ import type { DrivableGraph } from "perdure/runner";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { collect } from "../support/collect.ts";
+import { commitInput } from "../support/commit-input.ts";
 import { memoryRunner } from "../support/memory-runner.ts";
 import { TextLog } from "../support/text-log.ts";
 
 /** Drives a graph by start, and one task at a time, and returns the log that both ways end with. */
 async function logOf(graph: DrivableGraph, input: object = {}): Promise<unknown> {
-  const { runner } = await memoryRunner(graph as ReturnType<typeof simplest>);
+  const { runner, checkpointer } = await memoryRunner(graph as ReturnType<typeof simplest>);
   const done = await runner.start("whole", input);
   expect(done.status).toBe("done");
 
-  let state = await runner.start("steps", input, { maxSteps: 1 });
-  while (state.status === "ready") {
+  let state = await commitInput(runner, checkpointer, "steps", input);
+  for (let steps = 0; state.status === "ready"; steps += 1) {
+    expect(steps).toBeLessThan(20);
     const [task] = state.tasks;
-    state = await runner.step("steps", { tasks: task === undefined ? [] : [task.id] }).catch(() => runner.continue("steps", { maxSteps: 1_000 }));
+    state = await runner.step("steps", { tasks: task === undefined ? [] : [task.id] });
   }
   expect(state).toMatchObject({ status: "done", values: done.values as object });
   const past = async (threadId: string) =>
@@ -137,6 +139,80 @@ describe("a graph with", () => {
     const { runner } = await memoryRunner(graph);
     const done = await runner.start("t", {}, { context: { user: "ann" } });
     expect(done.values.log).toEqual(["by ann", "read by ann"]);
+  });
+});
+
+describe("an error handler", () => {
+  /** A node that fails, its handler, and a sibling. */
+  function handled(handle: () => unknown) {
+    const runs: string[] = [];
+    const note = (name: string) => void runs.push(name);
+    const graph = new StateGraph(TextLog)
+      .addNode(
+        "work",
+        () => {
+          note("work");
+          throw new RangeError("too far");
+        },
+        {
+          errorHandler: async () => {
+            note("handle");
+            return handle();
+          },
+        } as never,
+      )
+      .addNode("good", () => {
+        note("good");
+        return { log: "good" };
+      })
+      .addNode("after", ({ log }) => ({ log: `after ${log.length}` }))
+      .addEdge(START, "work")
+      .addEdge(START, "good")
+      .addEdge(["work", "good"], "after");
+    return { graph, runs };
+  }
+
+  test("runs once, whatever the siblings do, and its task is not listed any more", async () => {
+    const { graph, runs } = handled(() => ({ log: "handled" }));
+    const { runner, checkpointer } = await memoryRunner(graph);
+    const ready = await commitInput(runner, checkpointer, "t", {});
+    const [work, good] = ["work", "good"].map((node) => ready.tasks.find((task) => task.node === node)!.id);
+    const one = await runner.step("t", { tasks: [work!] });
+    expect(one).toMatchObject({ status: "ready", next: ["good"], tasks: [{ id: good }] });
+    await runner.step("t", { tasks: [good!] });
+    expect(runs).toEqual(["work", "handle", "good"]);
+  });
+
+  test("is not run by a call that runs a sibling", async () => {
+    let broken = true;
+    const { graph, runs } = handled(() => {
+      if (broken) throw new Error("no hands");
+      return { log: "handled" };
+    });
+    const { runner, checkpointer } = await memoryRunner(graph);
+    const ready = await commitInput(runner, checkpointer, "t", {});
+    const [work, good] = ["work", "good"].map((node) => ready.tasks.find((task) => task.node === node)!.id);
+    await runner.step("t", { tasks: [work!] });
+    broken = false;
+    await runner.step("t", { tasks: [good!] });
+    expect(runs).toEqual(["work", "handle", "good"]);
+    await runner.step("t", { tasks: [work!] });
+    expect(runs).toEqual(["work", "handle", "good", "handle"]); // not the work again
+  });
+
+  test("that fails itself leaves the thread in error, and continue runs it again and not the node", async () => {
+    let broken = true;
+    const { graph, runs } = handled(() => {
+      if (broken) throw new Error("no hands");
+      return { log: "handled" };
+    });
+    const { runner } = await memoryRunner(graph);
+    const failed = await runner.start("t", {});
+    expect(failed).toMatchObject({ status: "error", error: { node: "work", name: "Error", message: "no hands" } });
+    expect(await runner.continue("t")).toEqual(failed);
+    broken = false;
+    expect((await runner.continue("t")).status).toBe("done");
+    expect(runs.toSorted()).toEqual(["good", "handle", "handle", "handle", "work"]);
   });
 });
 
