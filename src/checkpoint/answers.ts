@@ -38,9 +38,12 @@ export function taskKey(task: { checkpointNs: string; checkpointId: string; task
   return JSON.stringify([task.checkpointNs, task.checkpointId, task.taskId]);
 }
 
+/** LangGraph stores here whose failure goes to an error handler. */
+const FAILED_NODE = "__error_source_node__";
+
 /** Whether a pending write on this channel means that the task is done, and not that it waits or failed. */
 export function isOutputChannel(channel: string): boolean {
-  return !(channel in WRITES_IDX_MAP);
+  return !(channel in WRITES_IDX_MAP) && channel !== FAILED_NODE;
 }
 
 /** The answers as a store would give them back, so that they compare by value with stored ones. */

@@ -51,7 +51,12 @@ export function parseCheckpointerUrl(url: string): CheckpointerUrl {
 export function placeOfPostgresUrl(url: string): PostgresPlace {
   const { hostname, port, pathname, username, database } = parsePostgresUrl(url) ?? {};
   // An unescaped # or / ends the host early: what was meant as the user would be taken for the host.
-  if (pathname === undefined || database === undefined || pathname.includes("@") || (username === "" && url.includes("@"))) {
+  if (
+    pathname === undefined ||
+    database === undefined ||
+    pathname.includes("@") ||
+    (username === "" && url.includes("@"))
+  ) {
     throw invalid("a postgres URL that cannot be parsed (a password with special characters must be percent-encoded)");
   }
   const server = `${hostname || "localhost"}:${port || "5432"}`;

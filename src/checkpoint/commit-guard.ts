@@ -17,6 +17,8 @@ export interface FoundAtCommit {
   /** The newest checkpoint of the namespace. */
   readonly head: string | undefined;
   readonly epoch: number;
+  /** The id of the checkpoint that is to become the head; only for `put`. */
+  readonly next?: string;
 }
 
 /** Reads the place and the guard of a commit. */
@@ -59,6 +61,17 @@ export function assertGuard(place: CommitPlace, method: "put" | "putWrites", fou
       { hint: "Somebody else advanced the thread; nothing was stored. Inspect the thread and continue from there." },
     );
   }
+  if (guard.onHead) assertNewer(threadId, found);
+}
+
+/** The newest id is the head: one that is not newer would vanish behind it. */
+function assertNewer(threadId: string, { head, next }: FoundAtCommit): void {
+  if (head === undefined || next === undefined || next > head) return;
+  throw new PerdureError(
+    "CHECKPOINT_CONFLICT",
+    `checkpoint ${next} was put to thread "${threadId}" on top of ${head}, which is newer.`,
+    { hint: "The clocks of two machines differ; nothing was stored. Synchronise them, and continue the thread." },
+  );
 }
 
 function missingKey(method: string, key: string, value: unknown): PerdureError {

@@ -80,6 +80,8 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
   protected abstract readStoredRecord(threadId: string): StoredRecord | undefined;
   protected abstract readStoredAnswer(threadId: string, interruptId: string): StoredAnswer | undefined;
   protected abstract readTaskWrites(place: WritesPlace, taskId: string): readonly StoredWrite[];
+  /** Whether the task already has one of the writes of its result at the place of one of these. */
+  protected abstract hasResult(place: WritesPlace, taskId: string, writes: readonly StoredWrite[]): boolean;
   protected abstract storeCheckpoint(place: CommitPlace, checkpointId: string, prepared: Prepared): void;
   /** Stores writes; those with a negative index replace, the others only where there is none yet. */
   protected abstract storeWrites(place: WritesPlace, taskId: string, writes: readonly StoredWrite[]): void;
@@ -108,12 +110,12 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
     const change = guard?.record;
     if (change === undefined) {
       this.#commit(threadId, () => {
-        this.#assertGuard(place, "put");
+        this.#assertGuard(place, "put", id);
         this.storeCheckpoint(place, id, prepared);
       });
     } else {
       await this.#prepareAndCommit(threadId, async () => {
-        this.#assertGuard(place, "put");
+        this.#assertGuard(place, "put", id);
         const record = await this.#changedRecord(threadId, change);
         return () => {
           this.storeRecord(threadId, record);
@@ -135,7 +137,9 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
     );
     this.#commit(place.threadId, () => {
       this.#assertGuard(place, "putWrites");
-      this.storeWrites(place as WritesPlace, taskId, stored);
+      // Of a task that was run twice the first result stands, whole: the second may have other writes (I2).
+      const isRepeated = place.guard !== undefined && this.hasResult(place as WritesPlace, taskId, stored);
+      this.storeWrites(place as WritesPlace, taskId, isRepeated ? stored.filter(({ index }) => index < 0) : stored);
     });
   }
 
@@ -211,11 +215,12 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
     if (this.#closed) throw checkpointerClosed(this.description);
   }
 
-  #assertGuard(place: CommitPlace, method: "put" | "putWrites"): void {
+  #assertGuard(place: CommitPlace, method: "put" | "putWrites", next?: string): void {
     const { threadId, checkpointNs, guard } = place;
     if (guard === undefined) return;
     const head = guard.onHead ? this.readHead(threadId, checkpointNs) : undefined;
-    assertGuard(place, method, { head, epoch: this.readStoredRecord(threadId)?.epoch ?? 0 });
+    const epoch = this.readStoredRecord(threadId)?.epoch ?? 0;
+    assertGuard(place, method, { head, epoch, ...(next === undefined ? {} : { next }) });
   }
 
   #commit<T>(threadId: string, work: () => T): T {

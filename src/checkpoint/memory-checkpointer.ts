@@ -8,6 +8,7 @@ import type {
   SerializerProtocol,
 } from "@langchain/langgraph-checkpoint";
 import type { RunnableConfig } from "@langchain/core/runnables";
+import { isOutputChannel } from "./answers.ts";
 import type { CommitPlace } from "./commit-guard.ts";
 import { LocalCheckpointer } from "./local-checkpointer.ts";
 import type { StoredAnswer, StoredRecord, StoredWrite, WritesPlace } from "./local-checkpointer.ts";
@@ -107,6 +108,15 @@ export class MemoryCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
       found.push({ index: Number(key.slice(key.lastIndexOf(",") + 1)), channel, value: { type: "json", bytes } });
     }
     return found;
+  }
+
+  /** By key: going through all writes of the superstep would make a wide one quadratic. */
+  protected override hasResult(place: WritesPlace, taskId: string, writes: readonly StoredWrite[]): boolean {
+    const stored = this.#saver.writes[writesKey(place)];
+    return writes.some(({ index }) => {
+      const channel = index < 0 ? undefined : stored?.[`${taskId},${index}`]?.[1];
+      return channel !== undefined && isOutputChannel(channel);
+    });
   }
 
   protected override storeCheckpoint(place: CommitPlace, id: string, prepared: PreparedCheckpoint): void {

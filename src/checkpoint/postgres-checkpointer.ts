@@ -123,7 +123,7 @@ export class PostgresCheckpointer extends Checkpointer {
     return this.#driver.transaction(async (client) => {
       const row = await this.#lockRow(client, threadId);
       const head = guard?.onHead === true ? await this.#head(client, threadId, checkpointNs) : undefined;
-      assertGuard(place, "put", { head, epoch: Number(row.epoch) });
+      assertGuard(place, "put", { head, epoch: Number(row.epoch), next: checkpoint.id });
       if (guard?.record !== undefined) await this.#changeRecord(client, threadId, row, guard.record);
       return this.#saverOn(client, serde).put(
         { configurable: { thread_id: threadId, checkpoint_ns: checkpointNs, checkpoint_id: checkpointId } },
@@ -150,7 +150,10 @@ export class PostgresCheckpointer extends Checkpointer {
       // The saver replaces special writes only in a call that has no others; in the second call they are there already.
       const special = all.filter(([channel]) => channel in WRITES_IDX_MAP);
       if (special.length > 0) await saver.putWrites(at, special, taskId);
-      if (special.length < all.length) await saver.putWrites(at, all, taskId);
+      if (special.length === all.length) return;
+      // Of a task that was run twice the first result stands, whole: the second may have other writes (I2).
+      if (place.guard !== undefined && (await this.#hasResult(client, place, taskId))) return;
+      await saver.putWrites(at, all, taskId);
     });
   }
 
@@ -275,6 +278,15 @@ export class PostgresCheckpointer extends Checkpointer {
       if (rows[0] !== undefined) return rows[0];
       await client.query(`INSERT INTO ${threads} (thread_id) VALUES ($1) ON CONFLICT DO NOTHING`, [threadId]);
     }
+  }
+
+  async #hasResult(client: SqlClient, place: CommitPlace, taskId: string): Promise<boolean> {
+    const { rows } = await client.query<{ channel: string }>(
+      `SELECT channel FROM ${this.#tables.checkpointWrites}
+        WHERE thread_id = $1 AND checkpoint_ns = $2 AND checkpoint_id = $3 AND task_id = $4 AND idx >= 0`,
+      [place.threadId, place.checkpointNs, place.checkpointId, taskId],
+    );
+    return rows.some(({ channel }) => isOutputChannel(channel));
   }
 
   /** A statement of its own, after the row lock: it must see what the last holder committed. */

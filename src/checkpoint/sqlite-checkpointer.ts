@@ -10,6 +10,7 @@ import type {
   CheckpointTuple,
 } from "@langchain/langgraph-checkpoint";
 import type { RunnableConfig } from "@langchain/core/runnables";
+import { isOutputChannel } from "./answers.ts";
 import type { CommitPlace } from "./commit-guard.ts";
 import { LocalCheckpointer } from "./local-checkpointer.ts";
 import type { StoredAnswer, StoredRecord, StoredWrite, WritesPlace } from "./local-checkpointer.ts";
@@ -170,6 +171,10 @@ export class SqliteCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
       [place.threadId, place.checkpointNs, place.checkpointId, taskId],
     );
     return rows.map((row) => ({ index: row.idx, channel: row.channel, value: storedValue(row) }));
+  }
+
+  protected override hasResult(place: WritesPlace, taskId: string): boolean {
+    return this.readTaskWrites(place, taskId).some(({ channel }) => isOutputChannel(channel));
   }
 
   protected override storeCheckpoint(place: CommitPlace, id: string, prepared: PreparedCheckpoint): void {

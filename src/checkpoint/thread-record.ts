@@ -3,7 +3,7 @@
  * with what it describes; it never changes the sequence of checkpoints.
  */
 export interface ThreadRecord {
-  /** Raised by each cancel and each superseding start: commits of an older epoch are refused. */
+  /** Raised by each cancel, and by taking a cancelled thread up again: commits of an older epoch are refused. */
   readonly epoch: number;
   /** The run under way, or the last one; null before the first. */
   readonly run: RunRecord | null;

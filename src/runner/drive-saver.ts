@@ -70,6 +70,7 @@ export class DriveSaver extends BaseCheckpointSaver {
   #record: DriveSaverOptions["record"];
   #failure: { readonly error: unknown } | undefined;
   #closed = false;
+  #version: { readonly after: number | undefined; readonly next: number } | undefined;
 
   constructor(options: DriveSaverOptions) {
     super(options.checkpointer.serde);
@@ -113,8 +114,13 @@ export class DriveSaver extends BaseCheckpointSaver {
   }
 
   /** A field and not a method: LangGraph's updateState calls it without its object. */
-  override getNextVersion: BaseCheckpointSaver["getNextVersion"] = (current) =>
-    this.#options.checkpointer.getNextVersion(current);
+  /** Channels written in one superstep get one version, as in LangGraph: it tells by them what ran last. */
+  override getNextVersion: BaseCheckpointSaver["getNextVersion"] = (current) => {
+    if (this.#version === undefined || this.#version.after !== current) {
+      this.#version = { after: current, next: this.#options.checkpointer.getNextVersion(current) };
+    }
+    return this.#version.next;
+  };
 
   override async getTuple(config: RunnableConfig): Promise<CheckpointTuple | undefined> {
     const head = this.#head;

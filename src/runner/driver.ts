@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { GraphRecursionError } from "@langchain/langgraph";
 import { EMPTY_RECORD } from "../checkpoint/index.ts";
 import type { Checkpointer, ThreadLock, ThreadRecord } from "../checkpoint/index.ts";
 import { PerdureError } from "../errors/index.ts";
@@ -13,6 +14,9 @@ import type { ThreadView } from "./thread-view.ts";
 
 /** How often a drive looks whether another process cancelled its thread, in milliseconds. */
 const CANCEL_POLL_MS = 1_000;
+
+/** How far this machine's clock may be behind the one that made a thread's head, in milliseconds. */
+const MAX_CLOCK_SKEW_MS = 10_000;
 
 /** What one drive is to do. */
 export interface DrivePlan {
@@ -90,9 +94,13 @@ export class Driver {
   async readExisting(threadId: string): Promise<ThreadView> {
     const view = await this.read(threadId);
     if (view !== undefined) return view;
-    throw new PerdureError("THREAD_NOT_FOUND", `There is no thread "${threadId}" in ${this.checkpointer.description}.`, {
-      hint: "Check the thread_id and the checkpointer, or begin it with runner.start.",
-    });
+    throw new PerdureError(
+      "THREAD_NOT_FOUND",
+      `There is no thread "${threadId}" in ${this.checkpointer.description}.`,
+      {
+        hint: "Check the thread_id and the checkpointer, or begin it with runner.start.",
+      },
+    );
   }
 
   /**
@@ -104,7 +112,10 @@ export class Driver {
     threadId: string,
     context: DriveContext,
     wait: boolean,
-    begin: (view: ThreadView | undefined, record: ThreadRecord) => DrivePlan | undefined | Promise<DrivePlan | undefined>,
+    begin: (
+      view: ThreadView | undefined,
+      record: ThreadRecord,
+    ) => DrivePlan | undefined | Promise<DrivePlan | undefined>,
   ): Promise<Driven | undefined> {
     const tried = new Set<string>();
     let lock = await this.#lock(threadId, "exclusive", wait, context.signal);
@@ -112,7 +123,10 @@ export class Driver {
     let plan: DrivePlan | undefined;
     while (lock !== undefined) {
       try {
-        const view = driven?.view ?? (await this.read(threadId));
+        const view = await this.read(threadId); // under the lock: somebody else may have driven it meanwhile
+        if (driven !== undefined && view !== undefined && !(isSameRun(view, driven.view) && canGoOn(view, tried))) {
+          return { ...driven, view };
+        }
         const record = view?.record ?? (await this.checkpointer.readRecord(threadId)) ?? EMPTY_RECORD;
         plan = plan === undefined ? await begin(view, record) : again(plan);
         if (plan === undefined) return view && { view, error: undefined, stoppedBy: undefined };
@@ -237,12 +251,14 @@ export class Driver {
     let error: unknown;
     try {
       signal.throwIfAborted();
+      if (view !== undefined) await waitForClock(view, signal);
       await this.engine.drive({
         threadId,
         saver,
         gate,
         config: context.config,
         inputStep: plan.inputStep,
+        maxSupersteps: plan.lastStep - (view?.step ?? plan.inputStep) + 1,
         ...(plan.input === undefined ? {} : { input: plan.input }),
         ...(context.watch === undefined ? {} : { sink: context.watch.sink }),
       });
@@ -274,15 +290,24 @@ export class Driver {
     const view = await this.read(threadId);
     if (view !== undefined && (reason instanceof Cancelled || (isConflict(reason) && view.record.cancelled !== null))) {
       if (view.checkpointId === headBeforeInput) {
-        throw new PerdureError("RUN_CANCELLED", `Thread "${threadId}" was cancelled before the input of its turn was stored.`, {
-          hint: "The thread is as it was before; call runner.start again.", // I1
-        });
+        throw new PerdureError(
+          "RUN_CANCELLED",
+          `Thread "${threadId}" was cancelled before the input of its turn was stored.`,
+          {
+            hint: "The thread is as it was before; call runner.start again.", // I1
+          },
+        );
       }
       return { view, error: undefined, stoppedBy: "cancel" }; // I7
     }
     if (reason !== undefined) throw reason;
     const shown = view?.tasks.some(({ id, phase }) => phase === "failed" && gate.admitted.has(id));
-    if (view === undefined || shown !== true) throw error;
+    if (view !== undefined && shown !== true && error instanceof GraphRecursionError) {
+      return { view, error: undefined, stoppedBy: "maxSteps" }; // H8: cached tasks pass no gate
+    }
+    // a sibling call may have run the same task at the same time, and more luckily
+    const isTasks = shown === true || gate.threw.has(error);
+    if (view === undefined || !isTasks) throw error;
     return { view, error, stoppedBy: gate.stoppedBy };
   }
 
@@ -300,11 +325,11 @@ export class Driver {
     const look = async (): Promise<void> => {
       for (;;) {
         await delay(CANCEL_POLL_MS, undefined, { signal: ended.signal, ref: false });
-        const record = await this.checkpointer.readRecord(threadId);
+        const record = await this.checkpointer.readRecord(threadId).catch(() => undefined); // away for a moment
         if (record !== undefined && record.epoch !== epoch) stop.abort(new Cancelled("cancelled elsewhere"));
       }
     };
-    look().catch(() => {}); // ended, or the database is away: then the next commit says so
+    look().catch(() => {}); // ended
     return ended;
   }
 
@@ -346,6 +371,27 @@ function gatePlan(view: ThreadView | undefined, plan: DrivePlan, now: () => numb
 function again(plan: DrivePlan): DrivePlan {
   const { input: _input, record: _record, only: _only, ...rest } = plan;
   return { ...rest, retryFailed: false };
+}
+
+/**
+ * LangGraph's checkpoint ids are times, and the greatest is the head. Where this machine's clock is behind the
+ * one that made the head, a new checkpoint would not become it, so a drive begins when the clock has passed it (I4).
+ */
+async function waitForClock({ threadId, head }: ThreadView, signal: AbortSignal): Promise<void> {
+  const behindMs = Date.parse(head.checkpoint.ts) - Date.now();
+  if (behindMs < 0) return;
+  if (behindMs > MAX_CLOCK_SKEW_MS) {
+    throw new PerdureError(
+      "CHECKPOINT_CONFLICT",
+      `The clock of this process is ${behindMs} ms behind the head of thread "${threadId}".`,
+      { hint: "Nothing was run. Synchronise the clocks of the machines that drive threads." },
+    );
+  }
+  await delay(behindMs + 1, undefined, { signal });
+}
+
+function isSameRun(one: ThreadView, other: ThreadView): boolean {
+  return one.record.run?.id === other.record.run?.id;
 }
 
 /** Whether something can run that was not run by this call yet. */

@@ -47,7 +47,10 @@ export async function forkThread(driver: Driver, threadId: string, options: Fork
       );
     }
     const inputStep = await inputStepBefore(driver, tuple);
-    const toTurn = ({ run, ...record }: ThreadRecord): ThreadRecord => ({ ...record, run: run && { ...run, inputStep } });
+    const toTurn = ({ run, ...record }: ThreadRecord): ThreadRecord => ({
+      ...record,
+      run: run && { ...run, inputStep },
+    });
     await edit(driver, view, false, toTurn, (saver) => driver.engine.copy(saver, threadId, checkpointId));
     return driver.readExisting(threadId);
   });
@@ -62,7 +65,13 @@ export async function updateThread(
 ): Promise<ThreadView> {
   return driver.alone(threadId, false, async () => {
     const view = await driver.read(threadId);
-    await edit(driver, view ?? { threadId }, true, (record) => record, (saver) => driver.engine.update(saver, threadId, values, asNode));
+    await edit(
+      driver,
+      view ?? { threadId },
+      true,
+      (record) => record,
+      (saver) => driver.engine.update(saver, threadId, values, asNode),
+    );
     return driver.readExisting(threadId);
   });
 }

@@ -10,6 +10,8 @@ export interface DriveRequest {
   readonly input?: { readonly value: unknown };
   /** The step of the input of the run under way. */
   readonly inputStep: number;
+  /** Most supersteps of this drive, for what the gate does not see. */
+  readonly maxSupersteps: number;
   /** Where it reads and commits. */
   readonly saver: DriveSaver;
   /** Which tasks it runs, and the signal that stops it. */

@@ -38,4 +38,6 @@ export type NodeOf<G> =
 
 /** What the graph's nodes ask by `interrupt()`, as far as the StateGraph was told. */
 export type AskedOf<G> =
-  CompiledOf<G> extends { isInterrupted(input: unknown): input is { __interrupt__: { value?: infer Asked }[] } } ? Asked : unknown;
+  CompiledOf<G> extends { isInterrupted(input: unknown): input is { __interrupt__: { value?: infer Asked }[] } }
+    ? Asked
+    : unknown;

@@ -60,7 +60,8 @@ export function writesByTask(pendingWrites: readonly CheckpointPendingWrite[]): 
   const tasks = new Map<string, Collected>();
   for (const [taskId, channel, value] of pendingWrites) {
     let task = tasks.get(taskId);
-    if (task === undefined) tasks.set(taskId, (task = { finished: false, answers: [], errorHandled: false, result: [] }));
+    if (task === undefined)
+      tasks.set(taskId, (task = { finished: false, answers: [], errorHandled: false, result: [] }));
     if (channel === CHANNEL.interrupt) task.interrupt = value as StoredInterrupt;
     else if (channel === CHANNEL.resume) task.answers = Array.isArray(value) ? value : [value];
     else if (channel === CHANNEL.errorSource) task.errorHandled = true;

@@ -10,9 +10,6 @@ import { PREGEL_KEY, START_NODE, snapshot, toPregel, withNodes } from "./pregel.
 import type { PregelLike } from "./pregel.ts";
 import { GATE_KEY, gated } from "./task-gate.ts";
 
-/** LangGraph counts supersteps anew on each call; ours are counted over the run, so it gets no limit. */
-const NO_RECURSION_LIMIT = 1_000_000_000;
-
 /** The engine that drives a graph with LangGraph's own Pregel. */
 export class PregelEngine implements Engine {
   readonly #pregel: PregelLike;
@@ -23,7 +20,9 @@ export class PregelEngine implements Engine {
 
   constructor(graph: unknown, checkpointer: Checkpointer) {
     const pregel = toPregel(graph);
-    this.#pregel = withNodes(pregel, checkpointer, (name, node, run) => gated({ name, node, run, stepTimeout: pregel.stepTimeout }));
+    this.#pregel = withNodes(pregel, checkpointer, (name, node, run) =>
+      gated({ name, node, run, stepTimeout: pregel.stepTimeout }),
+    );
     this.#checkpointer = checkpointer;
     this.inputSupersteps = START_NODE in pregel.nodes ? 1 : 0;
     this.interruptBefore = listed(pregel.interruptBefore);
@@ -41,7 +40,7 @@ export class PregelEngine implements Engine {
     return AsyncLocalStorageProviderSingleton.getInstance().run(undefined, () => this.#stream(request));
   }
 
-  async #stream({ threadId, input, inputStep, saver, gate, config, sink }: DriveRequest): Promise<void> {
+  async #stream({ threadId, input, inputStep, maxSupersteps, saver, gate, config, sink }: DriveRequest): Promise<void> {
     const { configurable, ...rest } = config;
     const stream = await this.#pregel.stream(input === undefined ? null : input.value, {
       ...rest,
@@ -53,7 +52,7 @@ export class PregelEngine implements Engine {
         [INPUT_STEP_KEY]: inputStep,
       },
       durability: "sync",
-      recursionLimit: NO_RECURSION_LIMIT,
+      recursionLimit: Math.max(1, maxSupersteps),
       signal: gate.signal,
       streamMode: sink?.modes ?? [],
       subgraphs: true,

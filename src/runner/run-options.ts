@@ -127,9 +127,13 @@ export function checkRunnerOptions(options: object): void {
 /** Refuses what can't name a thread. */
 export function checkThreadId(threadId: unknown): void {
   if (typeof threadId === "string" && threadId !== "" && !threadId.includes("\0") && threadId.isWellFormed()) return;
-  throw new PerdureError("OPTIONS_INVALID", `A thread_id is well-formed text that is not empty, not ${show(threadId)}.`, {
-    hint: 'Pass one such as "case-42".',
-  });
+  throw new PerdureError(
+    "OPTIONS_INVALID",
+    `A thread_id is well-formed text that is not empty, not ${show(threadId)}.`,
+    {
+      hint: 'Pass one such as "case-42".',
+    },
+  );
 }
 
 /** The part of the options that goes to the nodes. */

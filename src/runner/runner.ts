@@ -59,8 +59,8 @@ export interface Runner<
 
   /**
    * Answers open interrupts, all of those given or none, and drives on. Giving the same answer again
-   * changes nothing, also on a finished thread. While somebody else drives the thread the answer is
-   * committed and they go on with it.
+   * changes nothing, also on a finished thread. While somebody else drives the thread alone the answer is
+   * committed and they go on with it; whoever calls `step` has to look for it.
    * @throws INTERRUPT_AMBIGUOUS, INTERRUPT_NOT_OPEN, INTERRUPT_ALREADY_ANSWERED, ANSWER_INVALID,
    * RUN_CANCELLED, STEP_LIMIT_REACHED, THREAD_NOT_FOUND
    */
@@ -70,7 +70,11 @@ export interface Runner<
    * Leaves a signal for the thread, which is kept until a node asks for one of its name, and drives on
    * if one did. A thread that was not started yet keeps it too; then there is no state to return.
    */
-  signal(threadId: string, signal: ThreadSignal, options?: RunOptions): Promise<ThreadState<Values, Node, Asked> | undefined>;
+  signal(
+    threadId: string,
+    signal: ThreadSignal,
+    options?: RunOptions,
+  ): Promise<ThreadState<Values, Node, Asked> | undefined>;
 
   /**
    * Goes on after a crash, a failure, a cancel, or when a timer is due: runs what has not run, and
@@ -209,6 +213,6 @@ export function createRunner<const G extends DrivableGraph>(
 function checkCheckpointer(name: string, checkpointer: unknown): void {
   if (checkpointer instanceof Checkpointer) return;
   throw new PerdureError("CHECKPOINTER_UNSUPPORTED", `Runner "${name}" was given no checkpointer of perdure's.`, {
-    hint: 'Open one: checkpointer: await openCheckpointer("memory:"). LangGraph\'s own savers can\'t lock a thread.',
+    hint: "Open one: checkpointer: await openCheckpointer(\"memory:\"). LangGraph's own savers can't lock a thread.",
   });
 }

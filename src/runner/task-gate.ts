@@ -35,6 +35,9 @@ export interface RunningTask {
   readonly step: number;
 }
 
+/** LangGraph counts the supersteps of a subgraph anew on each call; the limit of a run is over its root (H8). */
+const NO_RECURSION_LIMIT = 1_000_000_000;
+
 /** Where a drive's gate stands in `configurable`, so that one graph serves many drives at once. */
 export const GATE_KEY = "__perdure_gate";
 
@@ -51,6 +54,8 @@ export class TaskGate {
   readonly signal: AbortSignal;
   /** Supersteps of which a task failed: there LangGraph aborts the others. */
   readonly #failedSteps = new Set<number>();
+  /** What tasks threw. */
+  readonly threw = new Set<unknown>();
   /** Tasks that were let through. */
   readonly admitted = new Set<string>();
   /** The limit that kept a task from running, if one did. */
@@ -97,6 +102,7 @@ export class TaskGate {
       return output;
     } catch (thrown) {
       const error = isGraphInterrupt(thrown) && thrown.interrupts.length === 0 ? breakpointInside() : asError(thrown);
+      if (!isGraphBubbleUp(error)) this.threw.add(error);
       if (!isGraphBubbleUp(error) && node.errorHandlerNode === undefined) this.#failedSteps.add(task.step);
       this.#watcher?.ended(task, error);
       throw error;
@@ -106,7 +112,8 @@ export class TaskGate {
   #admits(id: string, config: TaskConfig): boolean {
     if (this.admitted.has(id)) return true; // the handler of what just failed
     const { only, except, headCheckpointId, lastStep, deadline, now } = this.#plan;
-    if (config.executionInfo?.checkpointId === headCheckpointId) return !except.has(id) && (only === undefined || only.has(id));
+    if (config.executionInfo?.checkpointId === headCheckpointId)
+      return !except.has(id) && (only === undefined || only.has(id));
     if (stepOf(config) > lastStep) this.stoppedBy = "maxSteps";
     else if (deadline !== undefined && now() >= deadline) this.stoppedBy = "deadline";
     else return true;
@@ -121,7 +128,7 @@ export class TaskGate {
    */
   #shield(config: TaskConfig, { stepTimeout }: GatedNode): TaskConfig {
     const { maxConcurrency: _, ...rest } = goingOn(config);
-    return { ...rest, signal: this.#signalFor(config, stepTimeout !== undefined) };
+    return { ...rest, recursionLimit: NO_RECURSION_LIMIT, signal: this.#signalFor(config, stepTimeout !== undefined) };
   }
 
   #signalFor(config: TaskConfig, stepIsTimed: boolean): AbortSignal {

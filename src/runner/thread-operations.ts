@@ -82,7 +82,9 @@ export class ThreadOperations {
     const { checkpointer, now } = this.#driver;
     const existing = await this.#driver.readExisting(threadId);
     if (existing.record.cancelled !== null && existing.tasks.length > 0) {
-      await checkpointer.updateRecord(threadId, (record) => ({ ...record, cancelled: null, epoch: record.epoch + 1 }));
+      await checkpointer.updateRecord(threadId, (record) =>
+        record.epoch === existing.record.epoch ? { ...record, cancelled: null, epoch: record.epoch + 1 } : record,
+      );
     }
     await commitDue(checkpointer, existing, now(), options.due);
     await commitSignals(checkpointer, await this.#driver.readExisting(threadId));

@@ -39,7 +39,10 @@ function eventsOf([namespace, mode, payload]: StreamChunk): Event[] {
   return mode === "tasks" && namespace.length > 0 ? tasks(namespace, payload as TaskPayload) : [];
 }
 
-function tokens(namespace: readonly string[], [message, metadata]: [BaseMessage, Readonly<Record<string, unknown>>]): Event[] {
+function tokens(
+  namespace: readonly string[],
+  [message, metadata]: [BaseMessage, Readonly<Record<string, unknown>>],
+): Event[] {
   if (message.getType() !== "ai") return []; // LangGraph also tells of messages that nodes return
   // here, and only here, LangGraph counts the task itself to the namespace
   const source = { node: String(metadata["langgraph_node"]), namespace: namespace.slice(0, -1) };
@@ -64,7 +67,9 @@ interface TaskPayload {
 
 function tasks(namespace: readonly string[], payload: TaskPayload): Event[] {
   const source = { node: payload.name, namespace, taskId: payload.id };
-  return "input" in payload ? [{ type: "task_start", ...source }] : [{ type: "task_end", ...source, ...failure(payload.error) }];
+  return "input" in payload
+    ? [{ type: "task_start", ...source }]
+    : [{ type: "task_end", ...source, ...failure(payload.error) }];
 }
 
 function failure(error: unknown): { error?: { name: string; message: string } } {
