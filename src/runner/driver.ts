@@ -258,7 +258,7 @@ export class Driver {
         gate,
         config: context.config,
         inputStep: plan.inputStep,
-        maxSupersteps: plan.lastStep - (view?.step ?? plan.inputStep) + 1,
+        maxSupersteps: plan.lastStep - (view?.step ?? plan.inputStep) - 1,
         ...(plan.input === undefined ? {} : { input: plan.input }),
         ...(context.watch === undefined ? {} : { sink: context.watch.sink }),
       });

@@ -63,6 +63,16 @@ export function describeCommits(checkpointer: () => Checkpointer): void {
       expect((await read(checkpointer(), threadId))?.checkpoint.channel_values).toEqual({ n: won[0] });
     });
 
+    it("is refused when the head is newer than it, since it would vanish behind it", async () => {
+      const threadId = newThread();
+      const guard = { onHead: true, epoch: 0 };
+      const parent = await put(checkpointer(), { threadId, guard, id: "1f200000-0000-6000-8000-000000000000" });
+      const before = await everything(checkpointer(), threadId);
+      const late = put(checkpointer(), { threadId, guard, parent, id: "1f100000-0000-6000-8000-000000000000" });
+      await expect(late).rejects.toMatchObject({ code: "CHECKPOINT_CONFLICT" });
+      expect(await everything(checkpointer(), threadId)).toEqual(before);
+    });
+
     it("changes the record in the same commit", async () => {
       const threadId = newThread();
       const record = (now: ThreadRecord): ThreadRecord => ({
@@ -248,6 +258,18 @@ export function describeCommits(checkpointer: () => Checkpointer): void {
   });
 
   describe("writes of a task", () => {
+    it("are stored once, whole: of a task that was run twice the first result stands", async () => {
+      const threadId = newThread();
+      const checkpointId = await put(checkpointer(), { threadId });
+      const at = { threadId, checkpointId, guard: { onHead: false, epoch: 0 } };
+      await putWrites(checkpointer(), at, [["log", "first"]]);
+      await putWrites(checkpointer(), at, [
+        ["log", "second"],
+        ["extra", "second"],
+      ]);
+      expect((await read(checkpointer(), threadId))?.pendingWrites).toEqual([["task", "log", "first"]]);
+    });
+
     it("are kept as first written, while errors, interrupts and resumes are replaced", async () => {
       const threadId = newThread();
       const checkpointId = await put(checkpointer(), { threadId });

@@ -1,0 +1,94 @@
+/** The limit of a run where the gate sees nothing, clocks that differ, and what an update without a node counts as. */
+import { END, START, StateGraph, interrupt } from "@langchain/langgraph";
+import { InMemoryCache } from "@langchain/langgraph-checkpoint";
+import { openCheckpointer } from "perdure/checkpoint";
+import { createRunner } from "perdure/runner";
+import { afterEach, expect, test, vi } from "vitest";
+import { TextLog } from "../support/text-log.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+test("H8: maxSteps holds for nodes whose result comes out of a cache", async () => {
+  const graph = new StateGraph(TextLog)
+    .addNode("n", () => ({ log: "x" }), { cachePolicy: { keyFunc: () => "same" } })
+    .addEdge(START, "n")
+    .addEdge("n", "n")
+    .compile({ cache: new InMemoryCache() });
+  const runner = createRunner(graph, { name: "cached", checkpointer: await openCheckpointer("memory:") });
+  const limited = await runner.start("t", {}, { maxSteps: 5 });
+  expect(limited.status).toBe("ready");
+  expect(limited.values.log.length).toBeLessThanOrEqual(6); // LangGraph sees its own limit one superstep late
+  await expect(runner.continue("t")).rejects.toMatchObject({ code: "STEP_LIMIT_REACHED" });
+});
+
+test("H8: the limit of a run is not the limit of a subgraph in it", async () => {
+  const inner = new StateGraph(TextLog)
+    .addNode("n", () => ({ log: "x" }))
+    .addEdge(START, "n")
+    .addConditionalEdges("n", ({ log }) => (log.length < 40 ? "n" : END), ["n", END])
+    .compile();
+  const graph = new StateGraph(TextLog).addNode("inner", inner).addEdge(START, "inner");
+  const runner = createRunner(graph, { name: "outer", checkpointer: await openCheckpointer("memory:") });
+  const done = await runner.start("t", {}, { maxSteps: 1 });
+  expect(done).toMatchObject({ status: "done", values: { log: { length: 40 } } });
+});
+
+/** Three nodes in a row, with a note of each run. */
+function threeNodes() {
+  const ran: string[] = [];
+  const node = (name: string) => () => {
+    ran.push(name);
+    return { log: name };
+  };
+  const graph = new StateGraph(TextLog)
+    .addNode("a", node("a"))
+    .addNode("b", node("b"))
+    .addNode("c", node("c"))
+    .addEdge(START, "a")
+    .addEdge("a", "b")
+    .addEdge("b", "c");
+  return { graph, ran };
+}
+
+test("I2: a process whose clock is a little behind the last one's waits until it has caught up", async () => {
+  const { graph, ran } = threeNodes();
+  const runner = createRunner(graph, { name: "clocks", checkpointer: await openCheckpointer("memory:") });
+  await runner.start("t", {}, { maxSteps: 1 });
+  const real = Date.now.bind(Date);
+  vi.spyOn(Date, "now").mockImplementation(() => real() - 200);
+  expect(await runner.continue("t", { maxSteps: 10 })).toMatchObject({
+    status: "done",
+    values: { log: ["a", "b", "c"] },
+  });
+  expect(ran).toEqual(["a", "b", "c"]);
+});
+
+test("I4: a process whose clock is far behind drives nothing, and says why", async () => {
+  const { graph, ran } = threeNodes();
+  const runner = createRunner(graph, { name: "clocks", checkpointer: await openCheckpointer("memory:") });
+  const { checkpointId } = await runner.start("t", {}, { maxSteps: 1 });
+  const real = Date.now.bind(Date);
+  vi.spyOn(Date, "now").mockImplementation(() => real() - 60_000);
+  await expect(runner.continue("t", { maxSteps: 10 })).rejects.toMatchObject({ code: "CHECKPOINT_CONFLICT" });
+  vi.restoreAllMocks();
+  expect((await runner.inspect("t")).checkpointId).toBe(checkpointId);
+  expect(ran).toEqual(["a"]);
+});
+
+test("an update that leaves open which of two parallel nodes made it is refused, each time", async () => {
+  const graph = new StateGraph(TextLog)
+    .addNode("a", () => ({ log: "a" }))
+    .addNode("b", () => ({ log: "b" }))
+    .addNode("ask", () => ({ log: String(interrupt("?")) }))
+    .addEdge(START, "a")
+    .addEdge(START, "b")
+    .addEdge(["a", "b"], "ask");
+  const runner = createRunner(graph, { name: "update", checkpointer: await openCheckpointer("memory:") });
+  for (const thread of ["1", "2", "3", "4", "5", "6"]) {
+    await runner.start(thread, {});
+    await expect(runner.update(thread, { log: "u" })).rejects.toThrow(/Ambiguous/i);
+    await expect(runner.update(thread, { log: "u" }, { asNode: "a" })).resolves.toBeDefined();
+  }
+});
