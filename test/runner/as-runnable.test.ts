@@ -70,9 +70,9 @@ describe("runner.asRunnable, invoked", () => {
       ["system", "Be kind."],
       ["human", "{question}"],
     ]);
-    const chain = prompt.pipe(runner.asRunnable() as never).pipe(
-      RunnableLambda.from((state: typeof MessagesAnnotation.State) => state.messages.at(-1)!.text),
-    );
+    const chain = prompt
+      .pipe(runner.asRunnable() as never)
+      .pipe(RunnableLambda.from((state: typeof MessagesAnnotation.State) => state.messages.at(-1)!.text));
     expect(await chain.invoke({ question: "how?" }, thread)).toBe("re: how?");
     expect((await runner.inspect("t")).values.messages).toHaveLength(3);
     expect(await chain.invoke({ question: "and?" }, { configurable: { thread_id: "t" } })).toBe("re: and?");
@@ -137,16 +137,13 @@ describe("runner.asRunnable, invoked", () => {
       .addEdge(START, "look");
     const { runner } = await memoryRunner(graph);
     const started: string[] = [];
-    await runner.asRunnable().invoke(
-      {},
-      {
-        configurable: { thread_id: "t", user: "ann" },
-        metadata: { team: "blue" },
-        tags: ["mine"],
-        callbacks: [{ handleChainStart: (_chain: unknown, _input: unknown, runId: string) => void started.push(runId) }],
-        context: { tenant: 7 },
-      } as never,
-    );
+    await runner.asRunnable().invoke({}, {
+      configurable: { thread_id: "t", user: "ann" },
+      metadata: { team: "blue" },
+      tags: ["mine"],
+      callbacks: [{ handleChainStart: (_chain: unknown, _input: unknown, runId: string) => void started.push(runId) }],
+      context: { tenant: 7 },
+    } as never);
     expect(seen).toEqual([["ann", "blue", expect.arrayContaining(["mine"]), { tenant: 7 }]]);
     expect(started.length).toBeGreaterThan(0);
   });
@@ -171,7 +168,9 @@ describe("runner.asRunnable, invoked", () => {
   test("stops when config.timeout is over", async () => {
     const graph = new StateGraph(TextLog).addNode("hang", () => new Promise<never>(() => {})).addEdge(START, "hang");
     const { runner } = await memoryRunner(graph);
-    await expect(runner.asRunnable().invoke({}, { ...thread, timeout: 1 })).rejects.toMatchObject({ name: "TimeoutError" });
+    await expect(runner.asRunnable().invoke({}, { ...thread, timeout: 1 })).rejects.toMatchObject({
+      name: "TimeoutError",
+    });
   });
 
   test("a cancelled run throws RUN_CANCELLED", async () => {
@@ -186,7 +185,10 @@ describe("runner.asRunnable, invoked", () => {
     const invoked = runner.asRunnable().invoke({}, thread);
     await begun.promise;
     await runner.cancel("t", "enough");
-    await expect(invoked).rejects.toMatchObject({ code: "RUN_CANCELLED", message: expect.stringContaining("enough") as string });
+    await expect(invoked).rejects.toMatchObject({
+      code: "RUN_CANCELLED",
+      message: expect.stringContaining("enough") as string,
+    });
   });
 });
 
@@ -274,8 +276,14 @@ describe("runner.asRunnable, streamed", () => {
     const outer = new StateGraph(TextLog).addNode("inner", inner).addEdge(START, "inner");
     const { runner } = await memoryRunner(outer);
     const config = { ...thread, streamMode: ["custom", "updates"], subgraphs: true } as object;
-    const chunks = (await collect(await runner.asRunnable().stream({}, config))) as unknown as [string[], string, unknown][];
-    expect(chunks.map(([namespace, mode, payload]) => [namespace.map((part) => part.split(":")[0]), mode, payload])).toEqual([
+    const chunks = (await collect(await runner.asRunnable().stream({}, config))) as unknown as [
+      string[],
+      string,
+      unknown,
+    ][];
+    expect(
+      chunks.map(([namespace, mode, payload]) => [namespace.map((part) => part.split(":")[0]), mode, payload]),
+    ).toEqual([
       [["inner"], "custom", "half way"],
       [["inner"], "updates", { say: { log: "said" } }],
       [[], "updates", { inner: { log: ["said"] } }],

@@ -33,7 +33,10 @@ describe("a breakpoint", () => {
       interrupts: [{ kind: "breakpoint", node: "b", value: { before: ["b"] } }],
       values: { log: ["a"] },
     });
-    expect(await runner.resume("t", { answer: false })).toMatchObject({ status: "done", values: { log: ["a", "b", "c"] } });
+    expect(await runner.resume("t", { answer: false })).toMatchObject({
+      status: "done",
+      values: { log: ["a", "b", "c"] },
+    });
   });
 
   test("after a node stops once that is committed", async () => {
@@ -175,7 +178,10 @@ describe("a breakpoint", () => {
     expect(interrupts.map(({ kind }) => kind)).toEqual(["breakpoint", "input"]);
     const one = await runner.resume("t", { [interrupts[1]!.id]: "yes" });
     expect(one.interrupts).toEqual([interrupts[0]]);
-    expect(await runner.resume("t", { answer: true })).toMatchObject({ status: "done", values: { log: ["yes", "a", "b", "c"] } });
+    expect(await runner.resume("t", { answer: true })).toMatchObject({
+      status: "done",
+      values: { log: ["yes", "a", "b", "c"] },
+    });
   });
 
   test("inside of a subgraph whose node fails after it is not met again", async () => {

@@ -83,7 +83,9 @@ describe("while a thread is driven", () => {
     open.resolve();
     const lengths = (await Promise.all(turns)).map(({ values }) => values.log.length);
     expect(lengths).toEqual([2, 4, 6, 8]);
-    expect((await runner.inspect("t")).values.log).toEqual(["a", "b", "c", "d"].flatMap((log) => [log, `heard ${log}`]));
+    expect((await runner.inspect("t")).values.log).toEqual(
+      ["a", "b", "c", "d"].flatMap((log) => [log, `heard ${log}`]),
+    );
     // it was called before the thread existed
     expect(await looked).toMatchObject({ code: "THREAD_NOT_FOUND" });
   });

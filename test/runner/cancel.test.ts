@@ -131,7 +131,10 @@ describe("runner.cancel", () => {
     await runner.start("t", {});
     await runner.cancel("t", "forget it");
     expect((await runner.start("t", { log: "new" })).status).toBe("interrupted");
-    expect(await runner.resume("t", { answer: "yes" })).toMatchObject({ status: "done", values: { log: ["new", "yes"] } });
+    expect(await runner.resume("t", { answer: "yes" })).toMatchObject({
+      status: "done",
+      values: { log: ["new", "yes"] },
+    });
   });
 
   test("a done thread can't be cancelled, and stays done", async () => {

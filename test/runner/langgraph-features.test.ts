@@ -44,7 +44,9 @@ const simplest = () => new StateGraph(TextLog).addNode("a", () => ({ log: "a" })
 describe("a graph with", () => {
   test("Command goto, with updates, to several nodes", async () => {
     const graph = new StateGraph(TextLog)
-      .addNode("a", () => new Command({ goto: ["b", new Send("c", "sent")], update: { log: "a" } }), { ends: ["b", "c"] })
+      .addNode("a", () => new Command({ goto: ["b", new Send("c", "sent")], update: { log: "a" } }), {
+        ends: ["b", "c"],
+      })
       .addNode("b", () => ({ log: "b" }))
       .addNode("c", (input: unknown) => ({ log: `c ${String(input)}` }))
       .addEdge(START, "a");
@@ -96,7 +98,11 @@ describe("a graph with", () => {
         () => {
           throw new RangeError("too far");
         },
-        { errorHandler: (_state: unknown, error: unknown) => ({ log: `handled ${isNodeError(error) ? error.error.message : "?"}` }) } as never,
+        {
+          errorHandler: (_state: unknown, error: unknown) => ({
+            log: `handled ${isNodeError(error) ? error.error.message : "?"}`,
+          }),
+        } as never,
       )
       .addNode("good", () => ({ log: "good" }))
       .addNode("after", ({ log }) => ({ log: `after ${log.length}` }))
@@ -110,7 +116,12 @@ describe("a graph with", () => {
 
   test("a DeltaChannel, which stores only what was added", async () => {
     const appended = { reducer: (kept: string[], added: string[][]) => kept.concat(...added) };
-    const State = new StateSchema({ log: new DeltaValue(z.array(z.string()).default(() => []), appended) });
+    const State = new StateSchema({
+      log: new DeltaValue(
+        z.array(z.string()).default(() => []),
+        appended,
+      ),
+    });
     const graph = new StateGraph(State)
       .addNode("a", () => ({ log: ["a"] }))
       .addNode("b", ({ log }) => ({ log: [`b ${log.length}`] }))

@@ -28,7 +28,11 @@ describe("runner.signal", () => {
       interrupts: [{ kind: "signal", node: "first", value: { kind: "signal", name: "parcel" } }],
     });
     const after = await runner.signal("t", { name: "parcel", payload: "a" });
-    expect(after).toMatchObject({ status: "interrupted", values: { log: ["first a"] }, interrupts: [{ node: "second" }] });
+    expect(after).toMatchObject({
+      status: "interrupted",
+      values: { log: ["first a"] },
+      interrupts: [{ node: "second" }],
+    });
     expect(await runner.signal("t", { name: "parcel", payload: "b" })).toMatchObject({ status: "done" });
   });
 
@@ -155,7 +159,10 @@ describe("timers", () => {
   test("a sleeping thread says when it is due, and continue before that changes nothing", async () => {
     const { runner } = await memoryRunner(alarm, { now: () => now });
     const asleep = await runner.start("t", {});
-    expect(asleep).toMatchObject({ status: "interrupted", interrupts: [{ kind: "timer", dueAt: HOUR, node: "sleep" }] });
+    expect(asleep).toMatchObject({
+      status: "interrupted",
+      interrupts: [{ kind: "timer", dueAt: HOUR, node: "sleep" }],
+    });
     now = HOUR - 1;
     expect(await runner.continue("t")).toEqual(asleep);
     now = HOUR;

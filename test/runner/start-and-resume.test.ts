@@ -73,7 +73,10 @@ describe("runner.start", () => {
     const { graph, broken } = fragile();
     const { runner } = await memoryRunner(graph);
     const failed = await runner.start("t", { log: "a" });
-    expect(failed).toMatchObject({ status: "error", error: { node: "work", name: "TypeError", message: "no network" } });
+    expect(failed).toMatchObject({
+      status: "error",
+      error: { node: "work", name: "TypeError", message: "no network" },
+    });
     await expect(runner.start("t", { log: "b" })).rejects.toMatchObject({ code: "THREAD_UNFINISHED" });
     expect(await runner.inspect("t")).toEqual(failed);
     broken.now = false;
@@ -81,7 +84,10 @@ describe("runner.start", () => {
   });
 
   test("a thread that used up its steps takes no new input either", async () => {
-    const loop = new StateGraph(TextLog).addNode("a", () => ({ log: "a" })).addEdge(START, "a").addEdge("a", "a");
+    const loop = new StateGraph(TextLog)
+      .addNode("a", () => ({ log: "a" }))
+      .addEdge(START, "a")
+      .addEdge("a", "a");
     const { runner } = await memoryRunner(loop);
     expect((await runner.start("t", {}, { maxSteps: 2 })).status).toBe("ready");
     await expect(runner.start("t", { log: "b" })).rejects.toMatchObject({ code: "THREAD_UNFINISHED" });
@@ -111,7 +117,10 @@ describe("runner.start", () => {
     const context = { user: "ann" };
     const done = await runner.start("t", { n: 1 }, { context });
     const bad = (start: Promise<unknown>, name: string) =>
-      expect(start).rejects.toMatchObject({ code: "OPTIONS_INVALID", message: expect.stringContaining(name) as string });
+      expect(start).rejects.toMatchObject({
+        code: "OPTIONS_INVALID",
+        message: expect.stringContaining(name) as string,
+      });
     await bad(runner.start("t", { n: "one" } as never, { context }), "at n");
     await bad(runner.start("t", { n: 1 }, { context: { user: 7 } }), "at user");
     expect(await runner.inspect("t")).toEqual(done);
@@ -171,7 +180,9 @@ describe("runner.resume", () => {
     const { runner } = await memoryRunner(twoNumbers);
     const asked = await runner.start("t", {});
     expect(asked.interrupts[0]).toMatchObject({ kind: "input", node: "left", schema: { type: "number" } });
-    await expect(runner.resume("t", { [asked.interrupts[0]!.id]: "one" })).rejects.toMatchObject({ code: "ANSWER_INVALID" });
+    await expect(runner.resume("t", { [asked.interrupts[0]!.id]: "one" })).rejects.toMatchObject({
+      code: "ANSWER_INVALID",
+    });
     expect(await runner.inspect("t")).toEqual(asked);
   });
 
@@ -333,9 +344,7 @@ describeOnEachCheckpointer("a thread", (store) => {
 
   test("messages, dates and maps come back as they were", async () => {
     const State = Annotation.Root({ at: Annotation<Date>(), seen: Annotation<Set<string>>() });
-    const graph = new StateGraph(State)
-      .addNode("stamp", () => ({ seen: new Set(["a", "b"]) }))
-      .addEdge(START, "stamp");
+    const graph = new StateGraph(State).addNode("stamp", () => ({ seen: new Set(["a", "b"]) })).addEdge(START, "stamp");
     const runner = createRunner(graph, { name: "stamp", checkpointer: store.checkpointer });
     const thread = store.newThread();
     await runner.start(thread, { at: new Date(0) });

@@ -51,7 +51,9 @@ describe("runner.stream", () => {
     const { runner } = await memoryRunner(two);
     const stopped = await runner.start("t", {}, { maxSteps: 1 });
     const events = await collect(runner.stream("t", { continue: true }, { maxSteps: 9 }));
-    const ids = events.flatMap((event) => (event.type === "task_start" || event.type === "task_end" ? event.taskId : []));
+    const ids = events.flatMap((event) =>
+      event.type === "task_start" || event.type === "task_end" ? event.taskId : [],
+    );
     expect(ids).toEqual([stopped.tasks[0]!.id, stopped.tasks[0]!.id]);
   });
 
@@ -135,7 +137,10 @@ describe("runner.stream", () => {
       .addEdge("inner", "after");
     const { runner } = await memoryRunner(outer);
     const events = (await collect(runner.stream("t", { start: {} }))).map(brief);
-    expect(events.filter((line) => line.startsWith("custom"))).toEqual(['custom inner/{"half":"way"}', 'custom ["done",1]']);
+    expect(events.filter((line) => line.startsWith("custom"))).toEqual([
+      'custom inner/{"half":"way"}',
+      'custom ["done",1]',
+    ]);
   });
 
   test("tells the error of a task that failed, and ends with the thread in error", async () => {
@@ -244,9 +249,9 @@ describe("runner.stream", () => {
     });
     await expect(collect(runner.stream("t", {} as never))).rejects.toMatchObject({ code: "OPTIONS_INVALID" });
     await expect(collect(runner.stream("t", undefined as never))).rejects.toMatchObject({ code: "OPTIONS_INVALID" });
-    await expect(
-      collect(runner.stream("t", { start: {}, resume: { answer: 1 } } as never)),
-    ).rejects.toMatchObject({ code: "OPTIONS_INVALID" });
+    await expect(collect(runner.stream("t", { start: {}, resume: { answer: 1 } } as never))).rejects.toMatchObject({
+      code: "OPTIONS_INVALID",
+    });
   });
 
   test("aborting the caller's signal ends the stream with its reason", async () => {

@@ -21,7 +21,8 @@ const wrap = (inner: object) =>
     .addEdge(START, "inner")
     .compile();
 
-const values = ({ interrupts }: Pick<ThreadState, "interrupts">) => interrupts.map(({ value }) => String(value)).toSorted();
+const values = ({ interrupts }: Pick<ThreadState, "interrupts">) =>
+  interrupts.map(({ value }) => String(value)).toSorted();
 
 function question(state: Pick<ThreadState, "interrupts">, value: unknown): string {
   const found = state.interrupts.filter((one) => one.value === value);
@@ -35,7 +36,8 @@ describeOnEachCheckpointer("questions of a subgraph", (store) => {
     const thread = store.newThread();
     const asked = await runner.start(thread, {});
     expect(values(asked)).toEqual(["a", "b", "c"]);
-    for (const { node, namespace } of asked.interrupts) expect([node, namespace!.split(":")[0]]).toEqual(["inner", "inner"]);
+    for (const { node, namespace } of asked.interrupts)
+      expect([node, namespace!.split(":")[0]]).toEqual(["inner", "inner"]);
     await expect(runner.resume(thread, { answer: 1 })).rejects.toMatchObject({ code: "INTERRUPT_AMBIGUOUS" });
 
     const one = await runner.resume(thread, { [question(asked, "b")]: 2 });
@@ -77,7 +79,9 @@ describeOnEachCheckpointer("questions of a subgraph", (store) => {
     const asked = await runner.start(thread, {});
     expect(values(asked)).toEqual(["x", "x", "y", "y"]);
     expect(new Set(asked.interrupts.map(({ id }) => id)).size).toBe(4);
-    const answers = Object.fromEntries(asked.interrupts.map(({ id, value }, index) => [id, `${String(value)}${index}`]));
+    const answers = Object.fromEntries(
+      asked.interrupts.map(({ id, value }, index) => [id, `${String(value)}${index}`]),
+    );
     for (const [id, answer] of Object.entries(answers)) await runner.resume(thread, { [id]: answer });
     const done = await runner.inspect(thread);
     expect(done.status).toBe("done");
@@ -156,7 +160,10 @@ describe("a subgraph", () => {
       .compile();
     const { runner } = await memoryRunner(wrap(inner));
     expect((await runner.start("t", {})).interrupts).toMatchObject([{ kind: "signal", node: "inner" }]);
-    expect(await runner.signal("t", { name: "go", payload: "now" })).toMatchObject({ status: "done", values: { log: ["now"] } });
+    expect(await runner.signal("t", { name: "go", payload: "now" })).toMatchObject({
+      status: "done",
+      values: { log: ["now"] },
+    });
   });
 
   test("runs again only what it had not finished, when it fails", async () => {
@@ -209,7 +216,10 @@ describe("a subgraph", () => {
       .addEdge(START, "inner");
     const { runner } = await memoryRunner(outer);
     await runner.start("t", {});
-    expect(await runner.resume("t", { answer: "other" })).toMatchObject({ status: "done", values: { log: ["left", "arrived"] } });
+    expect(await runner.resume("t", { answer: "other" })).toMatchObject({
+      status: "done",
+      values: { log: ["left", "arrived"] },
+    });
   });
 
   test("a failed task and an open question beside each other: the question is listed, the failure runs again", async () => {

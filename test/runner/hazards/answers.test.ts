@@ -104,10 +104,12 @@ describe("plain LangGraph", () => {
     const { __interrupt__: asked } = (await graph.invoke({}, config)) as unknown as Shown;
     await graph.invoke(new Command({ resume: { [asked[0]!.id]: "yes" } }), config);
     const { tasks } = await graph.getState(config);
-    expect(tasks.flatMap(({ interrupts }) => interrupts).map(({ value }) => String(value)).toSorted()).toEqual([
-      "pay the fine?",
-      "pay the rent?",
-    ]);
+    expect(
+      tasks
+        .flatMap(({ interrupts }) => interrupts)
+        .map(({ value }) => String(value))
+        .toSorted(),
+    ).toEqual(["pay the fine?", "pay the rent?"]);
   });
 
   test("H19: shows one of two questions that a subgraph asks side by side", async () => {
