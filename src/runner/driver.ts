@@ -1,38 +1,19 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { GraphRecursionError } from "@langchain/langgraph";
 import { EMPTY_RECORD } from "../checkpoint/index.ts";
 import type { Checkpointer, ThreadLock, ThreadRecord } from "../checkpoint/index.ts";
 import { PerdureError } from "../errors/index.ts";
 import { commitSignals } from "./answers.ts";
+import { again, canGoOn, gatePlan, markTried } from "./drive-plan.ts";
+import type { DrivePlan } from "./drive-plan.ts";
 import { DriveSaver } from "./drive-saver.ts";
 import type { AskedInterrupt } from "./drive-saver.ts";
 import type { DriveConfig, DriveRequest, Engine } from "./engine.ts";
+import { Cancelled, LiveDrives, watchForCancel } from "./live-drives.ts";
 import { TaskGate } from "./task-gate.ts";
 import type { TaskWatcher } from "./task-gate.ts";
 import { isUncommitted, readThread } from "./thread-view.ts";
 import type { ThreadView } from "./thread-view.ts";
-
-/** How often a drive looks whether another process cancelled its thread, in milliseconds. */
-const CANCEL_POLL_MS = 1_000;
-
-/** How far this machine's clock may be behind the one that made a thread's head, in milliseconds. */
-const MAX_CLOCK_SKEW_MS = 10_000;
-
-/** What one drive is to do. */
-export interface DrivePlan {
-  /** A new turn's input. */
-  readonly input?: { readonly value: unknown };
-  /** A change of the record that goes with the first checkpoint. */
-  readonly record?: (record: ThreadRecord) => ThreadRecord;
-  /** At the head: only these tasks. */
-  readonly only?: ReadonlySet<string>;
-  /** Whether tasks that failed before run again. */
-  readonly retryFailed: boolean;
-  /** The step of the run's input, which tells nodes which turn they belong to. */
-  readonly inputStep: number;
-  readonly lastStep: number;
-  readonly deadline?: number | undefined;
-}
+import { waitForClock } from "./wait-for-clock.ts";
 
 /** What stays the same over the drives of one call. */
 export interface DriveContext {
@@ -56,33 +37,18 @@ export interface Driven {
   readonly stoppedBy: TaskGate["stoppedBy"] | "cancel";
 }
 
-/** Why a drive was stopped by `runner.cancel`. */
-class Cancelled extends Error {}
-
-/** A drive under way in this process. */
-interface LiveDrive {
-  readonly stop: AbortController;
-  readonly over: Promise<unknown>;
-}
-
-/** By checkpointer and not by runner: two runners of a process may drive the same threads, and either may cancel. */
-const LIVE = new WeakMap<Checkpointer, Map<string, Set<LiveDrive>>>();
-
 /** Drives the threads of one graph: who may drive, with which plan, until when. */
 export class Driver {
   readonly engine: Engine;
   readonly checkpointer: Checkpointer;
   readonly now: () => number;
-  /** What this process drives, by thread. */
-  readonly #live: Map<string, Set<LiveDrive>>;
+  readonly #live: LiveDrives;
 
   constructor(engine: Engine, checkpointer: Checkpointer, now: () => number) {
     this.engine = engine;
     this.checkpointer = checkpointer;
     this.now = now;
-    let live = LIVE.get(checkpointer);
-    if (live === undefined) LIVE.set(checkpointer, (live = new Map()));
-    this.#live = live;
+    this.#live = LiveDrives.of(checkpointer);
   }
 
   /** Reads where the thread stands. Undefined for one without checkpoints. */
@@ -189,10 +155,8 @@ export class Driver {
   }
 
   /** Stops what this process drives of the thread, and waits until it has stopped. */
-  async stop(threadId: string): Promise<void> {
-    const drives = [...(this.#live.get(threadId) ?? [])];
-    for (const { stop } of drives) stop.abort(new Cancelled("cancelled"));
-    await Promise.allSettled(drives.map(({ over }) => over));
+  stop(threadId: string): Promise<void> {
+    return this.#live.stop(threadId);
   }
 
   /** Gives waiting signals to the questions that ask for them. */
@@ -230,7 +194,7 @@ export class Driver {
   ): Promise<Driven> {
     const stop = new AbortController();
     const over = Promise.withResolvers<void>();
-    const release = this.#register(threadId, { stop, over: over.promise });
+    const release = this.#live.add(threadId, { stop, over: over.promise });
     const signal = AbortSignal.any([stop.signal, lock.lost, ...(context.signal === undefined ? [] : [context.signal])]);
     const ended = new Set<string>();
     const saver = new DriveSaver({
@@ -247,7 +211,7 @@ export class Driver {
     });
     signal.addEventListener("abort", () => saver.close(), { once: true });
     const gate = new TaskGate(gatePlan(view, plan, this.now), saver, signal, ended, context.watch);
-    const poll = this.checkpointer.shared ? this.#watchForCancel(threadId, record.epoch, stop) : undefined;
+    const poll = this.checkpointer.shared ? watchForCancel(this.checkpointer, threadId, record.epoch, stop) : undefined;
     let error: unknown;
     try {
       signal.throwIfAborted();
@@ -311,28 +275,6 @@ export class Driver {
     return { view, error, stoppedBy: gate.stoppedBy };
   }
 
-  #register(threadId: string, drive: LiveDrive): () => void {
-    const drives = this.#live.get(threadId) ?? new Set<LiveDrive>();
-    this.#live.set(threadId, drives.add(drive));
-    return () => {
-      drives.delete(drive);
-      if (drives.size === 0) this.#live.delete(threadId);
-    };
-  }
-
-  #watchForCancel(threadId: string, epoch: number, stop: AbortController): AbortController {
-    const ended = new AbortController();
-    const look = async (): Promise<void> => {
-      for (;;) {
-        await delay(CANCEL_POLL_MS, undefined, { signal: ended.signal, ref: false });
-        const record = await this.checkpointer.readRecord(threadId).catch(() => undefined); // away for a moment
-        if (record !== undefined && record.epoch !== epoch) stop.abort(new Cancelled("cancelled elsewhere"));
-      }
-    };
-    look().catch(() => {}); // ended
-    return ended;
-  }
-
   #lock(
     threadId: string,
     mode: "exclusive" | "shared",
@@ -350,60 +292,8 @@ export function threadBusy(threadId: string): PerdureError {
   });
 }
 
-function gatePlan(view: ThreadView | undefined, plan: DrivePlan, now: () => number) {
-  const except = new Set<string>();
-  if (plan.input === undefined) {
-    for (const { id, phase } of view?.tasks ?? []) {
-      if (phase === "waiting" || (phase === "failed" && !plan.retryFailed)) except.add(id);
-    }
-  }
-  return {
-    ...(plan.only === undefined ? {} : { only: plan.only }),
-    except,
-    headCheckpointId: plan.input === undefined ? view?.checkpointId : undefined,
-    lastStep: plan.lastStep,
-    deadline: plan.deadline,
-    now,
-  };
-}
-
-/** The plan for going on: the input is given, and a task that failed again stays failed. */
-function again(plan: DrivePlan): DrivePlan {
-  const { input: _input, record: _record, only: _only, ...rest } = plan;
-  return { ...rest, retryFailed: false };
-}
-
-/**
- * LangGraph's checkpoint ids are times, and the greatest is the head. Where this machine's clock is behind the
- * one that made the head, a new checkpoint would not become it, so a drive begins when the clock has passed it (I4).
- */
-async function waitForClock({ threadId, head }: ThreadView, signal: AbortSignal): Promise<void> {
-  const behindMs = Date.parse(head.checkpoint.ts) - Date.now();
-  if (behindMs < 0) return;
-  if (behindMs > MAX_CLOCK_SKEW_MS) {
-    throw new PerdureError(
-      "CHECKPOINT_CONFLICT",
-      `The clock of this process is ${behindMs} ms behind the head of thread "${threadId}".`,
-      { hint: "Nothing was run. Synchronise the clocks of the machines that drive threads." },
-    );
-  }
-  await delay(behindMs + 1, undefined, { signal });
-}
-
 function isSameRun(one: ThreadView, other: ThreadView): boolean {
   return one.record.run?.id === other.record.run?.id;
-}
-
-/** Whether something can run that was not run by this call yet. */
-function canGoOn(view: ThreadView, tried: ReadonlySet<string>): boolean {
-  if (view.record.cancelled !== null) return false;
-  if (isUncommitted(view)) return !tried.has(view.checkpointId);
-  return view.tasks.some((task) => task.phase === "ready" && !tried.has(`${task.id}:${task.answers}`));
-}
-
-function markTried(view: ThreadView, tried: Set<string>): void {
-  if (isUncommitted(view)) tried.add(view.checkpointId);
-  for (const { id, phase, answers } of view.tasks) if (phase === "ready") tried.add(`${id}:${answers}`);
 }
 
 function isConflict(error: unknown): boolean {

@@ -71,9 +71,9 @@ export const DEFAULT_MAX_STEPS = 10_000;
 const COUNT = z.number().int().min(1);
 const FIELDS = {
   callbacks: z.custom<object>((value) => typeof value === "object" && value !== null),
-  configurable: z.record(z.string(), z.unknown()).superRefine((configurable, { addIssue }) => {
+  configurable: z.record(z.string(), z.unknown()).superRefine((configurable, context) => {
     for (const key of Object.keys(configurable)) {
-      if (isReserved(key)) addIssue({ code: "custom", path: [key], message: "is the runner's own" });
+      if (isReserved(key)) context.addIssue({ code: "custom", path: [key], message: "is the runner's own" });
     }
   }),
   context: z.record(z.string(), z.unknown()),

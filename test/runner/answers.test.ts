@@ -94,6 +94,7 @@ describe("configurable", () => {
 test.each([
   ["a negation", { properties: { amount: { not: { type: "string" } } } }],
   ["a reference", { properties: { amount: { $ref: "#/$defs/amount" } }, $defs: { amount: { type: "number" } } }],
+  // oxlint-disable-next-line unicorn/no-thenable -- JSON schema's own word
   ["a condition", { if: { required: ["amount"] }, then: { properties: { amount: { type: "number" } } } }],
   ["a dependency", { properties: { amount: { type: "number" } }, dependentRequired: { order: ["amount"] } }],
 ])("a tool whose schema has %s can be approved, and edited by its schema", async (_what, schema) => {

@@ -1,0 +1,57 @@
+import type { ThreadRecord } from "../checkpoint/index.ts";
+import type { GatePlan } from "./task-gate.ts";
+import { isUncommitted } from "./thread-view.ts";
+import type { ThreadView } from "./thread-view.ts";
+
+/** What one drive is to do. */
+export interface DrivePlan {
+  /** A new turn's input. */
+  readonly input?: { readonly value: unknown };
+  /** A change of the record that goes with the first checkpoint. */
+  readonly record?: (record: ThreadRecord) => ThreadRecord;
+  /** At the head: only these tasks. */
+  readonly only?: ReadonlySet<string>;
+  /** Whether tasks that failed before run again. */
+  readonly retryFailed: boolean;
+  /** The step of the run's input, which tells nodes which turn they belong to. */
+  readonly inputStep: number;
+  readonly lastStep: number;
+  readonly deadline?: number | undefined;
+}
+
+/** The plan as the gate needs it: tasks that wait for an answer or failed before don't run. */
+export function gatePlan(view: ThreadView | undefined, plan: DrivePlan, now: () => number): GatePlan {
+  const except = new Set<string>();
+  if (plan.input === undefined) {
+    for (const { id, phase } of view?.tasks ?? []) {
+      if (phase === "waiting" || (phase === "failed" && !plan.retryFailed)) except.add(id);
+    }
+  }
+  return {
+    ...(plan.only === undefined ? {} : { only: plan.only }),
+    except,
+    headCheckpointId: plan.input === undefined ? view?.checkpointId : undefined,
+    lastStep: plan.lastStep,
+    deadline: plan.deadline,
+    now,
+  };
+}
+
+/** The plan for going on: the input is given, and a task that failed again stays failed. */
+export function again(plan: DrivePlan): DrivePlan {
+  const { input: _input, record: _record, only: _only, ...rest } = plan;
+  return { ...rest, retryFailed: false };
+}
+
+/** Whether something can run that was not run by this call yet. */
+export function canGoOn(view: ThreadView, tried: ReadonlySet<string>): boolean {
+  if (view.record.cancelled !== null) return false;
+  if (isUncommitted(view)) return !tried.has(view.checkpointId);
+  return view.tasks.some((task) => task.phase === "ready" && !tried.has(`${task.id}:${task.answers}`));
+}
+
+/** Notes what is going to run, so that it is not taken for new afterwards. */
+export function markTried(view: ThreadView, tried: Set<string>): void {
+  if (isUncommitted(view)) tried.add(view.checkpointId);
+  for (const { id, phase, answers } of view.tasks) if (phase === "ready") tried.add(`${id}:${answers}`);
+}
