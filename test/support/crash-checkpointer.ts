@@ -10,6 +10,7 @@ export type Commit =
   | {
       readonly method: "putWrites";
       readonly namespace: string;
+      readonly checkpointId: string;
       readonly taskId: string;
       readonly channels: readonly string[];
       /** What a call inside of a node returned, if that is what is stored. */
@@ -54,6 +55,7 @@ export function crashCheckpointer(
         {
           method: "putWrites",
           namespace: namespaceOf(config),
+          checkpointId: String(config.configurable?.["checkpoint_id"]),
           taskId,
           channels: writes.map(([channel]) => channel),
           returned: writes.find(([channel]) => channel === "__return__")?.[1],

@@ -13,6 +13,8 @@ export function commitsLost(lines: readonly Line[]): string[] {
       if (commit.method === "put" && !checkpoints.has(commit.checkpointId))
         return [`checkpoint ${commit.checkpointId}`];
       if (commit.method !== "putWrites" || !commit.channels.some(isResult)) return [];
+      // a result can be stored while its checkpoint still is on its way; then nothing stands on either
+      if (!checkpoints.has(commit.checkpointId)) return [];
       return finished.has(commit.taskId) ? [] : [`result of task ${commit.taskId}`];
     });
   });
