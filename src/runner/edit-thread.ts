@@ -4,6 +4,7 @@ import { PerdureError } from "../errors/index.ts";
 import { DriveSaver } from "./drive-saver.ts";
 import type { Driver } from "./driver.ts";
 import { writesByTask } from "./pending-writes.ts";
+import { threadInterrupted } from "./open-question.ts";
 import type { ThreadView } from "./thread-view.ts";
 
 /** Where `runner.fork` goes back to. */
@@ -21,6 +22,8 @@ export interface ForkOptions {
 export interface UpdateOptions<Node extends string = string> {
   /** The node the change counts as made by, which decides what comes next. @default the last node that ran */
   readonly asNode?: Node;
+  /** Drop questions that are open: nodes that still come ask anew. A breakpoint needs no such word. @default false */
+  readonly supersede?: boolean;
 }
 
 /** Makes a copy of an older checkpoint the head of the thread. What came after it stays in the history. */
@@ -61,10 +64,13 @@ export async function updateThread(
   driver: Driver,
   threadId: string,
   values: unknown,
-  { asNode }: UpdateOptions,
+  { asNode, supersede = false }: UpdateOptions,
 ): Promise<ThreadView> {
   return driver.alone(threadId, false, async () => {
     const view = await driver.read(threadId);
+    const open = view?.questions.filter(({ interrupt }) => interrupt.kind !== "breakpoint") ?? [];
+    if (open.length > 0 && !supersede) throw threadInterrupted(threadId, open);
+    if (view !== undefined) refuseHalfDone(view);
     await edit(
       driver,
       view ?? { threadId },
@@ -74,6 +80,19 @@ export async function updateThread(
     );
     return driver.readExisting(threadId);
   });
+}
+
+/** LangGraph's updateState drops what finished tasks lead to, and on Postgres what they wrote as well (I2). */
+function refuseHalfDone({ threadId, tasks }: ThreadView): void {
+  const finished = tasks.filter(({ phase }) => phase === "finished");
+  if (finished.length === 0) return;
+  throw new PerdureError(
+    "THREAD_UNFINISHED",
+    `${finished.length} of ${tasks.length} tasks of thread "${threadId}" are finished and not committed: ${finished.map(({ node }) => node).join(", ")}.`,
+    {
+      hint: "A change now would lose their results. Answer or continue the others first, or go back with runner.fork.",
+    },
+  );
 }
 
 async function edit(

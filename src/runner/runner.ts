@@ -113,7 +113,10 @@ export interface Runner<
    */
   fork(threadId: string, options: ForkOptions): Promise<ThreadState<Values, Node, Asked>>;
 
-  /** Changes the state as if a node had. Drives nothing. @throws THREAD_BUSY */
+  /**
+   * Changes the state as if a node had. Drives nothing.
+   * @throws THREAD_BUSY, OPTIONS_INVALID; THREAD_UNFINISHED while finished tasks wait for their siblings
+   */
   update(threadId: string, values: Update, options?: UpdateOptions<Node>): Promise<ThreadState<Values, Node, Asked>>;
 
   /**
@@ -145,7 +148,11 @@ export function createRunner<const G extends DrivableGraph>(
   const threads = new ThreadOperations(driver, name);
   type State = ThreadState<ValuesOf<G>, NodeOf<G>, AskedOf<G>>;
   type Event = RunEvent<ValuesOf<G>, NodeOf<G>, AskedOf<G>>;
-  const stateOf = ({ view }: Pick<Driven, "view">): State => toThreadState(view) as State;
+  const stateOf = ({ view, error }: Pick<Driven, "view"> & Partial<Driven>): State => {
+    const state = toThreadState(view);
+    if (state.status === "error" && error !== undefined) Object.defineProperty(state.error, "cause", { value: error });
+    return state as State;
+  };
 
   return {
     name,
