@@ -69,6 +69,8 @@ export class DriveSaver extends BaseCheckpointSaver {
   #head: CheckpointTuple | undefined;
   #record: DriveSaverOptions["record"];
   #failure: { readonly error: unknown } | undefined;
+  /** The codes of what tasks threw: LangGraph stores an error's name and message only. */
+  readonly #codes = new Map<string, string>();
   #closed = false;
   #version: { readonly after: number | undefined; readonly next: number } | undefined;
 
@@ -95,6 +97,12 @@ export class DriveSaver extends BaseCheckpointSaver {
   /** Resolves when nothing is under way any more, stored or not. */
   async settled(): Promise<void> {
     await Promise.all(this.#inFlight);
+  }
+
+  /** A task threw this, which is about to be stored. */
+  failedWith(taskId: string, error: unknown): void {
+    const code: unknown = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
+    if (typeof code === "string") this.#codes.set(taskId, code);
   }
 
   /** From here on nothing is stored any more: what a node that ignores its signal writes is dropped (I7). */
@@ -185,8 +193,8 @@ export class DriveSaver extends BaseCheckpointSaver {
     if (failure === undefined || failure === null) {
       return writes.some(([channel]) => isResult(channel)) ? [CHANNEL.noWrites, null] : undefined;
     }
-    const { name, message } = (this.#errors.get(failedTaskId) ?? failure) as StoredError;
-    return [CHANNEL.error, { name, message, perdure: { handler: failure } }];
+    const { perdure: _, ...own } = (this.#errors.get(failedTaskId) ?? failure) as StoredError;
+    return [CHANNEL.error, { ...own, perdure: { handler: failure } }];
   }
 
   #stopped(): boolean {
@@ -215,8 +223,12 @@ export class DriveSaver extends BaseCheckpointSaver {
     const kept = writes.filter((write) => !this.#isStoredAnswer(taskId, write));
     const failure = writes.find(([channel]) => channel === CHANNEL.error);
     if (failure !== undefined) {
-      this.#errors.set(taskId, failure[1]);
-      return kept.filter(([channel]) => !isResult(channel));
+      const code = this.#codes.get(taskId);
+      const stored = code === undefined ? failure[1] : { ...(failure[1] as StoredError), code };
+      this.#errors.set(taskId, stored);
+      return kept
+        .filter(([channel]) => !isResult(channel))
+        .map(([channel, value]): PendingWrite => [channel, channel === CHANNEL.error ? stored : value]);
     }
     if (writes.some(([channel]) => channel === CHANNEL.interrupt))
       return this.#markInterrupts(ns, taskId, kept, answersIn(writes));

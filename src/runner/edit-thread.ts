@@ -20,10 +20,11 @@ export interface ForkOptions {
 
 /** How `runner.update` changes the state. */
 export interface UpdateOptions<Node extends string = string> {
-  /** The node the change counts as made by, which decides what comes next. @default the last node that ran */
+  /**
+   * The node the change counts as made by, which decides what comes next. Needed while a question is open, which the
+   * change drops: the asking node's name puts the change in place of its answer. @default the last node that ran
+   */
   readonly asNode?: Node;
-  /** Drop questions that are open: nodes that still come ask anew. A breakpoint needs no such word. @default false */
-  readonly supersede?: boolean;
 }
 
 /** Makes a copy of an older checkpoint the head of the thread. What came after it stays in the history. */
@@ -64,13 +65,19 @@ export async function updateThread(
   driver: Driver,
   threadId: string,
   values: unknown,
-  { asNode, supersede = false }: UpdateOptions,
+  { asNode }: UpdateOptions,
 ): Promise<ThreadView> {
   return driver.alone(threadId, false, async () => {
     const view = await driver.read(threadId);
     const open = view?.questions.filter(({ interrupt }) => interrupt.kind !== "breakpoint") ?? [];
-    if (open.length > 0 && !supersede) throw threadInterrupted(threadId, open);
     if (view !== undefined) refuseHalfDone(view);
+    if (open.length > 0 && asNode === undefined) {
+      throw threadInterrupted(
+        threadId,
+        open,
+        "Answer with runner.resume, or say by asNode where to go on without an answer.",
+      );
+    }
     await edit(
       driver,
       view ?? { threadId },

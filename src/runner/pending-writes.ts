@@ -26,7 +26,9 @@ export interface StoredInterrupt {
 export interface StoredError {
   readonly name: string;
   readonly message: string;
-  readonly perdure?: { readonly handler: { readonly name: string; readonly message: string } };
+  /** The error's own `code`, such as a PerdureError's. */
+  readonly code?: string;
+  readonly perdure?: { readonly handler: StoredError };
 }
 
 /** What is stored of one task of the present superstep. */

@@ -102,7 +102,7 @@ const SCHEMAS = {
   update: z.strictObject({ asNode: TEXT.optional() }),
 };
 const SIGNAL = z.strictObject({ name: TEXT, payload: z.unknown().optional(), id: TEXT.optional() });
-const RUNNER = z.strictObject({ name: TEXT, checkpointer: z.unknown(), now: z.function().optional() });
+const RUNNER = z.strictObject({ name: TEXT, checkpointer: z.unknown().optional(), now: z.function().optional() });
 
 /** Refuses options that a call does not have, or that do not fit. */
 export function checkOptions(call: keyof typeof SCHEMAS, options: object): void {

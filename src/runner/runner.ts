@@ -1,5 +1,6 @@
 import type { Runnable } from "@langchain/core/runnables";
 import type { Command } from "@langchain/langgraph";
+import { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import { Checkpointer } from "../checkpoint/index.ts";
 import { PerdureError } from "../errors/index.ts";
 import type { Answers } from "./answers.ts";
@@ -219,7 +220,13 @@ export function createRunner<const G extends DrivableGraph>(
 
 function checkCheckpointer(name: string, checkpointer: unknown): void {
   if (checkpointer instanceof Checkpointer) return;
-  throw new PerdureError("CHECKPOINTER_UNSUPPORTED", `Runner "${name}" was given no checkpointer of perdure's.`, {
-    hint: "Open one: checkpointer: await openCheckpointer(\"memory:\"). LangGraph's own savers can't lock a thread.",
+  const given =
+    checkpointer instanceof Promise
+      ? "a Promise: the await is missing"
+      : checkpointer instanceof BaseCheckpointSaver
+        ? "a saver of LangGraph's own, which can't lock a thread"
+        : typeof checkpointer;
+  throw new PerdureError("CHECKPOINTER_UNSUPPORTED", `Runner "${name}" was given ${given} as its checkpointer.`, {
+    hint: 'Open one: checkpointer: await openCheckpointer("memory:").',
   });
 }

@@ -104,6 +104,7 @@ export class TaskGate {
       const error = isGraphInterrupt(thrown) && thrown.interrupts.length === 0 ? breakpointInside() : asError(thrown);
       if (!isGraphBubbleUp(error)) this.threw.add(error);
       if (!isGraphBubbleUp(error) && node.errorHandlerNode === undefined) this.#failedSteps.add(task.step);
+      this.#saver.failedWith(id, error);
       this.#watcher?.ended(task, error);
       throw error;
     }

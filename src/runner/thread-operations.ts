@@ -7,6 +7,7 @@ import type { Answers } from "./answers.ts";
 import { threadBusy } from "./driver.ts";
 import type { DrivePlan } from "./drive-plan.ts";
 import type { DriveContext, DriveWatch, Driven, Driver } from "./driver.ts";
+import { threadInterrupted } from "./open-question.ts";
 import { DEFAULT_MAX_STEPS, driveConfig } from "./run-options.ts";
 import type { CallOptions, ContinueOptions, RunOptions, StartOptions, StepOptions } from "./run-options.ts";
 import { toThreadState } from "./thread-view.ts";
@@ -174,9 +175,8 @@ export class ThreadOperations {
     const open = view.questions.map(({ interrupt }) => interrupt.id);
     if (supersede) return open;
     if (status === "interrupted") {
-      throw new PerdureError("THREAD_INTERRUPTED", `Thread "${view.threadId}" waits for ${open.join(", ")}.`, {
-        hint: "Answer with runner.resume, or drop the question with supersede: true.",
-      });
+      const hint = "Answer with runner.resume, or drop the question with supersede: true.";
+      throw threadInterrupted(view.threadId, view.questions, hint);
     }
     throw new PerdureError(
       "THREAD_UNFINISHED",

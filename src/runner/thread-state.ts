@@ -42,13 +42,17 @@ export type Breakpoint<Node extends string = string> =
   | { readonly after: readonly Node[] }
   | { readonly inside: readonly Node[] };
 
-/** Why a task failed. The error's stack stays in the process that saw it. */
+/** Why a task failed. */
 export interface TaskFailure<Node extends string = string> {
   readonly taskId: string;
   readonly node: Node;
   /** The error's class name. */
   readonly name: string;
   readonly message: string;
+  /** The error's own `code`, such as a PerdureError's; what to branch on. */
+  readonly code?: string;
+  /** The error itself, with its stack: only in the call whose node threw it, since it is not stored. Not enumerable. */
+  readonly cause?: unknown;
 }
 
 interface ThreadStateFields<Values, Node extends string, Asked> {

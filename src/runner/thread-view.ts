@@ -147,8 +147,8 @@ function ownQuestion(
 }
 
 function failureOf(taskId: string, node: string, { perdure, ...error }: StoredError): TaskFailure {
-  const { name, message } = perdure?.handler ?? error;
-  return { taskId, node, name, message };
+  const { name, message, code } = perdure?.handler ?? error;
+  return { taskId, node, name, message, ...(code === undefined ? {} : { code }) };
 }
 
 function phaseOf(writes: TaskWrites, hasOpen: boolean, wasAnsweredBelow: boolean): TaskView["phase"] {

@@ -54,7 +54,7 @@ function updates(namespace: readonly string[], payload: Readonly<Record<string, 
   const { __metadata__: metadata, __interrupt__: _, ...byNode } = payload;
   if ((metadata as { cached?: boolean } | undefined)?.cached === true) return [];
   return Object.entries(byNode).flatMap(([node, update]): Event[] =>
-    update === null || update === undefined ? [] : [{ type: "update", node, namespace, update }],
+    update === null || update === undefined || isOwnCall(node) ? [] : [{ type: "update", node, namespace, update }],
   );
 }
 
@@ -66,6 +66,7 @@ interface TaskPayload {
 }
 
 function tasks(namespace: readonly string[], payload: TaskPayload): Event[] {
+  if (isOwnCall(payload.name)) return [];
   const source = { node: payload.name, namespace, taskId: payload.id };
   return "input" in payload
     ? [{ type: "task_start", ...source }]
@@ -77,4 +78,9 @@ function failure(error: unknown): { error?: { name: string; message: string } } 
   if (error instanceof Error) return { error: { name: error.name, message: error.message } };
   const { name = "Error", message = String(error) } = error as { name?: string; message?: string };
   return { error: { name, message } };
+}
+
+/** What `once`, a due date or an approval notes by LangGraph's `task`, which is no node of the graph. */
+function isOwnCall(name: string): boolean {
+  return /^(once|due|asked)\(/.test(name);
 }

@@ -25,10 +25,17 @@ describeOnEachCheckpointer("a stored answer", (store) => {
     const thread = store.newThread();
     await runner.start(thread, {});
     await runner.resume(thread, { answer: "one" });
-    expect(await runner.resume(thread, { answer: "two" })).toMatchObject({ status: "error", error: { message: "after" } });
+    expect(await runner.resume(thread, { answer: "two" })).toMatchObject({
+      status: "error",
+      error: { message: "after" },
+    });
 
     fails = "between";
-    expect(await runner.continue(thread)).toMatchObject({ status: "error", interrupts: [], error: { message: "between" } });
+    expect(await runner.continue(thread)).toMatchObject({
+      status: "error",
+      interrupts: [],
+      error: { message: "between" },
+    });
     fails = "never";
     expect(await runner.continue(thread)).toMatchObject({ status: "done", values: { log: ["one, two"] } });
   });

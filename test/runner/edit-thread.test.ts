@@ -188,6 +188,14 @@ describeOnEachCheckpointer("runner.update", (store) => {
     expect(done).toMatchObject({ status: "done", values: { paid: 5, log: ["yes", "paid 5"] } });
   });
 
+  test("H7: while a question is open, without saying as which node, is refused and drops nothing", async () => {
+    const runner = createRunner(askOnce, { name: "ask", checkpointer: store.checkpointer });
+    const thread = store.newThread();
+    const asked = await runner.start(thread, {});
+    await expect(runner.update(thread, { log: "by phone" })).rejects.toMatchObject({ code: "THREAD_INTERRUPTED" });
+    expect(await runner.inspect(thread)).toEqual(asked);
+  });
+
   test("in place of a question drops it", async () => {
     const runner = createRunner(askOnce, { name: "ask", checkpointer: store.checkpointer });
     const thread = store.newThread();

@@ -12,6 +12,7 @@ import {
   isNodeError,
 } from "@langchain/langgraph";
 import type { LangGraphRunnableConfig } from "@langchain/langgraph";
+import { createRunner } from "perdure/runner";
 import type { DrivableGraph } from "perdure/runner";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
@@ -352,4 +353,20 @@ describe("timeouts", () => {
     hangs = false;
     expect(await runner.continue("t")).toMatchObject({ status: "done", values: { log: ["first", "quick"] } });
   });
+});
+
+test("a failure keeps the error's code, and the error itself for the call whose node threw it", async () => {
+  const graph = new StateGraph(TextLog)
+    .addNode("pay", () => {
+      throw Object.assign(new TypeError("no money"), { code: "E_POOR" });
+    })
+    .addEdge(START, "pay");
+  const { runner, checkpointer } = await memoryRunner(graph);
+  const failed = await runner.start("t", {});
+  expect(failed).toMatchObject({ status: "error", error: { name: "TypeError", message: "no money", code: "E_POOR" } });
+  expect(failed.status === "error" && failed.error.cause).toBeInstanceOf(TypeError);
+  expect(JSON.stringify(failed)).not.toContain("cause");
+  const seenLater = await createRunner(graph, { name: "pay", checkpointer }).inspect("t");
+  expect(seenLater).toMatchObject({ status: "error", error: { code: "E_POOR" } });
+  expect(seenLater.status === "error" && seenLater.error.cause).toBeUndefined();
 });

@@ -137,7 +137,7 @@ describe("runner.start", () => {
     const asked = await runner.start("t", {});
     await expect(runner.resume("t", { answer: circular })).rejects.toMatchObject(refused);
     await expect(runner.resume("t", { answer: 1n })).rejects.toMatchObject(refused);
-    await expect(runner.update("t", { log: [circular] })).rejects.toMatchObject(refused);
+    await expect(runner.update("t", { log: [circular] }, { asNode: "ask" })).rejects.toMatchObject(refused);
     await expect(runner.signal("t", { name: "s", payload: circular })).rejects.toMatchObject(refused);
     expect(await runner.inspect("t")).toEqual(asked);
   });
