@@ -25,7 +25,7 @@ const { model } = scripted;
 const graph = reactGraph({ model, tools: [refund], approve: ["refund"], maxIterations: 5 });
 console.log(drawGraph(graph));
 
-const checkpointer = await openCheckpointer("pglite:memory"); // or postgres://…, pglite:./threads, sqlite:./file
+const checkpointer = await openCheckpointer("memory:"); // or postgres://…, sqlite:./threads.db, pglite:./threads
 const support = createRunner(graph, { name: "support", checkpointer });
 
 const asked = await support.start("case-42", { messages: [["human", "My kettle arrived broken."]] });
