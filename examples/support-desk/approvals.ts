@@ -71,14 +71,14 @@ export function decideAtTerminal(screen: Screen): Decide {
 
 async function askPerson(screen: Screen, question: OpenQuestion, details: string): Promise<Decision> {
   for (;;) {
-    const choice = (await screen.ask(details, "  approve, edit or reject? [a/e/r] ")).toLowerCase();
+    const choice = (await screen.ask({ details, text: "  approve, edit or reject? [a/e/r] " })).toLowerCase();
     if (/^(a|approve|y|yes)$/.test(choice)) return { type: "approve" };
     if (/^(r|reject|n|no)$/.test(choice)) {
-      const message = await screen.ask(details, "  why? ");
+      const message = await screen.ask({ details, text: "  why? " });
       return { type: "reject", ...(message !== "" && { message }) };
     }
     if (/^(e|edit)$/.test(choice)) {
-      const euros = Number((await screen.ask(details, "  how much instead, in euros? ")).replace(/^€/, ""));
+      const euros = Number((await screen.ask({ details, text: "  how much instead, in euros? " })).replace(/^€/, ""));
       const decision = edited(question, Math.round(euros * 100));
       if (refundArguments.safeParse(decision.editedAction.args).success) return decision;
       screen.line("  That can't be refunded.");
@@ -92,7 +92,8 @@ function questionText({ threadId, action, order, policy }: OpenQuestion): string
   const money = typeof amount === "number" ? formatCents(amount) : "no amount";
   if (order === undefined) return `? ${threadId}  ${action.name} ${JSON.stringify(action.args)}: no such order`;
   return [
-    `? ${threadId}  ${action.name}: ${money} to ${order.customer} for ${order.item} (order ${order.id}, ${formatCents(order.priceCents)})`,
+    `? ${threadId}  ${action.name}: ${money} to ${order.customer}`,
+    `  for ${order.item} (order ${order.id}, ${formatCents(order.priceCents)})`,
     `  policy: ${policy?.allowed ? `at most ${formatCents(policy.maxAmountCents)}. ` : ""}${policy?.reason ?? "does not know this condition"}`,
   ].join("\n");
 }

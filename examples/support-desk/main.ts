@@ -1,7 +1,7 @@
 /** `npm start`: a support desk that is killed in the middle of its work, and goes on. See README.md. */
 import { HELP, UsageError, readDeskOptions } from "./desk-options.ts";
 import { runDesk } from "./run-desk.ts";
-import { NobodyThere } from "./screen.ts";
+import { Stopped } from "./shift.ts";
 
 /** @returns the exit status: 0 when all held, 1 when it did not, 2 for a command line that makes no sense */
 async function main(args: readonly string[]): Promise<number> {
@@ -18,7 +18,7 @@ async function main(args: readonly string[]): Promise<number> {
       console.error(`${error.message}\nSee --help.`);
       return 2;
     }
-    console.error(error instanceof NobodyThere ? error.message : error);
+    console.error(error instanceof Stopped ? error.message : error);
     return 1;
   }
 }

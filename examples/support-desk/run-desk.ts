@@ -10,13 +10,14 @@ import type { Board } from "./board.ts";
 import { checkRefunds, lostAnswers } from "./check-refunds.ts";
 import type { RefundCheck } from "./check-refunds.ts";
 import type { DeskOptions } from "./desk-options.ts";
+import { openKeyboard } from "./keyboard.ts";
 import { startModelServer } from "./model-server.ts";
 import type { ModelServer } from "./model-server.ts";
 import { openOrderDatabase } from "./order-database.ts";
 import type { OrderDatabase } from "./order-database.ts";
 import { checkText, deskResult, threadTable } from "./report.ts";
 import { openScreen } from "./screen.ts";
-import { workThroughACrash } from "./shift.ts";
+import { Stopped, workThroughACrash } from "./shift.ts";
 import { openSql } from "./sql.ts";
 import type { DatabasePlace } from "./sql.ts";
 
@@ -60,7 +61,10 @@ async function runWith(options: DeskOptions, database: DatabasePlace, model: Mod
   const live = process.stdout.isTTY && isRoomy && !options.json;
   const width = live ? process.stdout.columns : PLAIN_WIDTH;
   const board = createBoard(messages);
-  const screen = openScreen(board, { live });
+  const stopping = new AbortController();
+  const stop = () => stopping.abort(new Stopped("Stopped."));
+  const keyboard = options.yes ? undefined : openKeyboard(process.stdin, stop);
+  const screen = openScreen(board, { live, keyboard });
   const given: GivenAnswer[] = [];
   const decide = options.yes ? decideByRules(readDecisionRules(), DECISION_MS, screen) : decideAtTerminal(screen);
   const setup = {
@@ -71,15 +75,19 @@ async function runWith(options: DeskOptions, database: DatabasePlace, model: Mod
     drawing: { color: live, width },
   };
   let killed: number;
+  process.once("SIGINT", stop);
   try {
     killed = await workThroughACrash({
       work: { type: "work", setup, messages },
       board,
       screen,
       decide: askOnce(decide, given),
+      stopped: stopping.signal,
     });
   } finally {
     screen.close();
+    keyboard?.close();
+    process.off("SIGINT", stop);
   }
 
   const check = await compareWithOrders(board, given, database);

@@ -2,13 +2,12 @@
  * The terminal: lines that stay, a live board below them, and questions to the person in front of it.
  * Where stdout is no terminal there is no board, no colour and no cursor: just lines on stderr.
  */
-import { createInterface } from "node:readline/promises";
-import type { Interface } from "node:readline/promises";
-import { styleText } from "node:util";
-import type { Board, BoardRow } from "./board.ts";
+import type { Board } from "./board.ts";
+import { frameLines, rowsTaken } from "./frame.ts";
+import type { Prompt } from "./frame.ts";
+import type { Keyboard } from "./keyboard.ts";
 
-const SPINNER = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
-const FRAME_MS = 100;
+const TICK_MS = 100;
 
 /** Where the desk shows what it does. */
 export interface Screen {
@@ -16,27 +15,56 @@ export interface Screen {
   readonly plain: boolean;
   /** Shows a line that stays. */
   line(text: string): void;
-  /** Asks the person, with `details` above the prompt. One question at a time. */
-  ask(details: string, prompt: string): Promise<string>;
+  /** Asks the person. One question at a time. */
+  ask(prompt: Prompt): Promise<string>;
   close(): void;
 }
 
-/** A terminal with a live board, or plain lines. */
-export function openScreen(board: Board, options: { live: boolean }): Screen {
-  return options.live ? new LiveScreen(board) : plainScreen();
+/** A terminal with a live board, or plain lines. Without a keyboard nobody can be asked. */
+export function openScreen(board: Board, options: { live: boolean; keyboard: Keyboard | undefined }): Screen {
+  return options.live ? new LiveScreen(board, options.keyboard) : new PlainScreen(options.keyboard);
 }
 
-function plainScreen(): Screen {
-  const line = (text: string) => void process.stderr.write(`${text}\n`);
-  return {
-    plain: true,
-    line,
-    ask: (details, prompt) => {
-      line(details);
-      return answerTo(prompt, createInterface({ input: process.stdin, output: process.stderr }));
-    },
-    close: () => undefined,
-  };
+class PlainScreen implements Screen {
+  readonly plain = true;
+  readonly #keyboard: Keyboard | undefined;
+  /** The line the person types in. */
+  #open = "";
+  #details = "";
+
+  constructor(keyboard: Keyboard | undefined) {
+    this.#keyboard = keyboard;
+  }
+
+  line(text: string): void {
+    this.#write(this.#open === "" ? `${text}\n` : `\r\u001B[K${text}\n${this.#open}`);
+  }
+
+  async ask({ details, hint, text }: Prompt): Promise<string> {
+    const keyboard = theKeyboard(this.#keyboard);
+    const isNewQuestion = details !== this.#details;
+    this.#details = details;
+    await keyboard.discard();
+    if (isNewQuestion) this.line(details);
+    if (hint !== undefined) this.line(`  ${hint}`);
+    const show = (typed: string) => {
+      this.#open = text + typed;
+      this.#write(`\r\u001B[K${this.#open}`);
+    };
+    show("");
+    const answer = await keyboard.readLine({ isNewQuestion, onTyped: show });
+    this.#open = "";
+    this.#write("\n");
+    return answer;
+  }
+
+  close(): void {
+    if (this.#open !== "") this.#write("\n");
+  }
+
+  #write(text: string): void {
+    process.stderr.write(text);
+  }
 }
 
 /**
@@ -46,109 +74,68 @@ function plainScreen(): Screen {
 class LiveScreen implements Screen {
   readonly plain = false;
   readonly #board: Board;
-  readonly #timer = setInterval(() => this.#refresh(), FRAME_MS);
+  readonly #keyboard: Keyboard | undefined;
   readonly #out = process.stdout;
-  #frame = 0;
-  /** Lines of the board and the details that stand on the screen now. */
-  #drawn = 0;
-  #details: string[] = [];
-  #input: Interface | undefined;
-  #kept: string[] = [];
+  readonly #redraw = () => this.#draw([]);
+  readonly #timer = setInterval(() => {
+    this.#tick++;
+    this.#redraw();
+  }, TICK_MS);
+  #tick = 0;
+  /** What stands on the screen below the lines that stay; the cursor is at its end. */
+  #drawn: readonly string[] = [];
+  #question: (Prompt & { typed: string }) | undefined;
+  #details = "";
 
-  constructor(board: Board) {
+  constructor(board: Board, keyboard: Keyboard | undefined) {
     this.#board = board;
+    this.#keyboard = keyboard;
+    this.#out.on("resize", this.#redraw);
   }
 
   line(text: string): void {
-    this.#kept.push(text);
-    if (this.#isWrapped()) return; // it is not known where the board begins; the next one takes it along
-    this.#erase();
-    this.#write(this.#kept.splice(0).flatMap((kept) => kept.split("\n")));
-    this.#draw();
-    this.#input?.prompt(true);
+    this.#draw(text.split("\n"));
   }
 
-  async ask(details: string, prompt: string): Promise<string> {
-    this.#erase();
-    this.#details = details.split("\n");
-    this.#draw();
-    this.#input = createInterface({ input: process.stdin, output: this.#out });
-    try {
-      return await answerTo(prompt, this.#input);
-    } finally {
-      this.#input = undefined;
-      this.#out.write("\u001B[1A"); // up from below what was typed
-      this.#erase();
-      this.#details = [];
-      this.#draw();
-    }
+  async ask(prompt: Prompt): Promise<string> {
+    const keyboard = theKeyboard(this.#keyboard);
+    const isNewQuestion = prompt.details !== this.#details;
+    this.#details = prompt.details;
+    await keyboard.discard();
+    const show = (typed: string) => {
+      this.#question = { ...prompt, typed };
+      this.#redraw();
+    };
+    show("");
+    const answer = await keyboard.readLine({ isNewQuestion, onTyped: show });
+    this.#question = undefined;
+    this.#redraw();
+    return answer;
   }
 
   close(): void {
     clearInterval(this.#timer);
-    this.#erase();
+    this.#out.off("resize", this.#redraw);
+    this.#out.write(`${this.#toTop()}\u001B[J`);
   }
 
-  /** Draws the board over itself, and leaves the cursor where the person types. */
-  #refresh(): void {
-    this.#frame++;
-    if (this.#drawn === 0 || this.#isWrapped()) return;
-    this.#out.write(`\u001B7\r\u001B[${this.#drawn}A`);
-    this.#write(this.#rows());
-    this.#out.write("\u001B8");
+  /** Puts `kept` where the last frame began, and a new frame below, all in one write so that nothing flickers. */
+  #draw(kept: readonly string[]): void {
+    const { columns, rows } = this.#out;
+    const top = this.#toTop();
+    this.#drawn = frameLines(this.#board, this.#question, { columns, rows, tick: this.#tick });
+    const lines = [...kept, ...this.#drawn].map((line) => `${line}\u001B[K`).join("\n");
+    this.#out.write(`${top}${lines}\u001B[J`);
   }
 
-  #erase(): void {
-    if (this.#drawn > 0) this.#out.write(`\r\u001B[${this.#drawn}A\u001B[J`);
-    this.#drawn = 0;
-  }
-
-  #draw(): void {
-    const lines = [...this.#rows(), ...this.#details];
-    this.#write(lines);
-    this.#drawn = lines.length;
-  }
-
-  #rows(): string[] {
-    return [...this.#board.values()].map((row) => rowText(row, this.#frame, this.#out.columns));
-  }
-
-  #write(lines: readonly string[]): void {
-    this.#out.write(lines.map((line) => `${line}\u001B[K\n`).join(""));
-  }
-
-  #isWrapped(): boolean {
-    return (this.#input?.getCursorPos().rows ?? 0) > 0;
+  /** Moves the cursor to the first row of what is drawn, by rows as the terminal counts them now. */
+  #toTop(): string {
+    const above = rowsTaken(this.#drawn, this.#out.columns) - 1;
+    return above > 0 ? `\r\u001B[${above}A` : "\r";
   }
 }
 
-/** Ctrl-C, or the end of the input, while a question is open. */
-export class NobodyThere extends Error {}
-
-/** @throws NobodyThere */
-async function answerTo(prompt: string, terminal: Interface): Promise<string> {
-  const gone = new Promise<never>((_, reject) => {
-    terminal.once("close", () => reject(new NobodyThere("Stopped: nobody is at the terminal to decide.")));
-  });
-  try {
-    return (await Promise.race([terminal.question(prompt), gone])).trim();
-  } finally {
-    gone.catch(() => undefined);
-    terminal.close();
-  }
-}
-
-function rowText({ threadId, customer, phase, nodes, tokens }: BoardRow, frame: number, columns: number): string {
-  const marks = { new: "·", running: SPINNER[frame % SPINNER.length] ?? "", waiting: "?", lost: "✗", finished: "✓" };
-  const doing = {
-    new: "",
-    running: nodes.join(" + ") || "…",
-    waiting: "waits for approval",
-    lost: "lost its process",
-    finished: "finished",
-  };
-  const colours = { new: "dim", running: "cyan", waiting: "yellow", lost: "red", finished: "green" } as const;
-  const used = tokens > 0 ? `${tokens} tokens` : "";
-  const text = `${threadId}  ${customer.padEnd(16)} ${doing[phase].padEnd(20)} ${used}`;
-  return `  ${styleText(colours[phase], marks[phase])} ${text.slice(0, Math.max(10, columns - 6))}`;
+function theKeyboard(keyboard: Keyboard | undefined): Keyboard {
+  if (keyboard === undefined) throw new Error("There is no keyboard to answer with.");
+  return keyboard;
 }

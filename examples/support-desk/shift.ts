@@ -17,7 +17,12 @@ export interface Shift {
   readonly board: Board;
   readonly screen: Screen;
   readonly decide: Decide;
+  /** Ends the work where it is; its reason is what is thrown then. */
+  readonly stopped: AbortSignal;
 }
+
+/** Somebody pressed Ctrl-C, or is no longer at the terminal. */
+export class Stopped extends Error {}
 
 /** Brings all threads to their ends. @returns how many workers were killed on the way */
 export async function workThroughACrash(shift: Shift): Promise<number> {
@@ -38,9 +43,10 @@ export async function workThroughACrash(shift: Shift): Promise<number> {
  * @returns whether it lived to the end
  */
 async function run(worker: WorkerProcess, shift: Shift, killNow: (event: ThreadEvent) => boolean): Promise<boolean> {
-  const { work, board, screen, decide } = shift;
+  const { work, board, screen, decide, stopped } = shift;
   const isFirst = [...board.values()].every(({ phase }) => phase === "new");
   let nobodyDecided: unknown;
+  stopped.addEventListener("abort", () => worker.kill());
   worker.send(work);
   for await (const event of worker.events()) {
     if (event.type === "graph") {
@@ -62,10 +68,12 @@ async function run(worker: WorkerProcess, shift: Shift, killNow: (event: ThreadE
     }
     if (killNow(event)) {
       await worker.kill();
+      stopped.throwIfAborted();
       markLost(board);
       return false;
     }
   }
+  stopped.throwIfAborted();
   if (nobodyDecided !== undefined) throw nobodyDecided;
   await worker.ended();
   return true;
