@@ -20,7 +20,11 @@ export interface DrivePlan {
 }
 
 /** The plan as the gate needs it: tasks that wait for an answer or failed before don't run. */
-export function gatePlan(view: ThreadView | undefined, plan: DrivePlan, now: () => number): GatePlan {
+export function gatePlan(
+  view: ThreadView | undefined,
+  plan: DrivePlan,
+  options: Pick<GatePlan, "now" | "maxConcurrency">,
+): GatePlan {
   const except = new Set<string>();
   if (plan.input === undefined) {
     for (const { id, phase } of view?.tasks ?? []) {
@@ -33,7 +37,7 @@ export function gatePlan(view: ThreadView | undefined, plan: DrivePlan, now: () 
     headCheckpointId: plan.input === undefined ? view?.checkpointId : undefined,
     lastStep: plan.lastStep,
     deadline: plan.deadline,
-    now,
+    ...options,
   };
 }
 
@@ -50,8 +54,12 @@ export function canGoOn(view: ThreadView, tried: ReadonlySet<string>): boolean {
   return view.tasks.some((task) => task.phase === "ready" && !tried.has(`${task.id}:${task.answers}`));
 }
 
-/** Notes what is going to run, so that it is not taken for new afterwards. */
-export function markTried(view: ThreadView, tried: Set<string>): void {
-  if (isUncommitted(view)) tried.add(view.checkpointId);
-  for (const { id, phase, answers } of view.tasks) if (phase === "ready") tried.add(`${id}:${answers}`);
+/**
+ * Notes what ran in a drive that began with `view`, so that it is not taken for new. What LangGraph did not
+ * come to run, can run yet.
+ */
+export function markTried(view: ThreadView | undefined, ran: ReadonlySet<string>, tried: Set<string>): void {
+  if (view !== undefined && isUncommitted(view)) tried.add(view.checkpointId);
+  const answers = new Map(view?.tasks.map((task) => [task.id, task.answers]));
+  for (const id of ran) tried.add(`${id}:${answers.get(id) ?? 0}`);
 }

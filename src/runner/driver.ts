@@ -18,6 +18,8 @@ import { waitForClock } from "./wait-for-clock.ts";
 /** What stays the same over the drives of one call. */
 export interface DriveContext {
   readonly config: DriveConfig;
+  /** How many tasks run at the same time. */
+  readonly maxConcurrency: number | undefined;
   /** The caller's; when it aborts, the call throws its reason and the thread can be continued. */
   readonly signal: AbortSignal | undefined;
   readonly watch?: DriveWatch | undefined;
@@ -96,7 +98,9 @@ export class Driver {
         const record = view?.record ?? (await this.checkpointer.readRecord(threadId)) ?? EMPTY_RECORD;
         plan = plan === undefined ? await begin(view, record) : again(plan);
         if (plan === undefined) return view && { view, error: undefined, stoppedBy: undefined };
+        const error: unknown = driven?.error;
         driven = await this.#driveOn(threadId, view, record, plan, context, lock, tried);
+        driven = { ...driven, error: error ?? driven.error };
       } finally {
         await lock.release();
       }
@@ -174,12 +178,15 @@ export class Driver {
     tried: Set<string>,
   ): Promise<Driven> {
     let plan = first;
+    let error: unknown;
     for (;;) {
-      if (plan.input === undefined && view !== undefined) markTried(view, tried);
-      const driven = await this.#driveOnce(threadId, view, record, plan, context, lock);
+      const triedBefore = tried.size;
+      const driven = await this.#driveOnce(threadId, view, record, plan, context, lock, tried);
+      error ??= driven.error;
       view = driven.stoppedBy === undefined ? await this.#withSignals(driven.view) : driven.view;
       record = view.record;
-      if (driven.stoppedBy !== undefined || !canGoOn(view, tried)) return { ...driven, view };
+      const isStuck = tried.size === triedBefore;
+      if (driven.stoppedBy !== undefined || isStuck || !canGoOn(view, tried)) return { ...driven, error, view };
       plan = again(plan);
     }
   }
@@ -191,6 +198,7 @@ export class Driver {
     plan: DrivePlan,
     context: DriveContext,
     lock: ThreadLock,
+    tried?: Set<string>,
   ): Promise<Driven> {
     const stop = new AbortController();
     const over = Promise.withResolvers<void>();
@@ -210,7 +218,16 @@ export class Driver {
       onFailure: (error) => stop.abort(error),
     });
     signal.addEventListener("abort", () => saver.close(), { once: true });
-    const gate = new TaskGate(gatePlan(view, plan, this.now), saver, signal, ended, context.watch);
+    const gate = new TaskGate(
+      gatePlan(view, plan, {
+        now: this.now,
+        maxConcurrency: context.maxConcurrency ?? this.engine.maxConcurrency,
+      }),
+      saver,
+      signal,
+      ended,
+      context.watch,
+    );
     const poll = this.checkpointer.shared ? watchForCancel(this.checkpointer, threadId, record.epoch, stop) : undefined;
     let error: unknown;
     try {
@@ -235,6 +252,7 @@ export class Driver {
       saver.close();
       release();
       over.resolve();
+      if (tried !== undefined) markTried(view, gate.admitted, tried);
     }
     return this.#outcome(threadId, error, gate, signal, plan.input === undefined ? undefined : view?.checkpointId);
   }

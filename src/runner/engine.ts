@@ -30,7 +30,6 @@ export interface DriveConfig {
   readonly callbacks?: unknown;
   readonly tags?: readonly string[] | undefined;
   readonly runName?: string | undefined;
-  readonly maxConcurrency?: number | undefined;
 }
 
 /** The tasks and the state of one checkpoint. */
@@ -46,6 +45,8 @@ export interface CheckpointView {
 export interface Engine {
   /** Whether the graph maps its input in a superstep of its own, before its first node. */
   readonly inputSupersteps: 0 | 1;
+  /** How many tasks of a superstep the graph itself wants to run at the same time. */
+  readonly maxConcurrency: number | undefined;
   readonly interruptBefore: (node: string) => boolean;
   readonly interruptAfter: ((node: string) => boolean) | undefined;
   /** The part of the state that a run of the graph returns. */

@@ -15,6 +15,7 @@ export class PregelEngine implements Engine {
   readonly #pregel: PregelLike;
   readonly #checkpointer: Checkpointer;
   readonly inputSupersteps: 0 | 1;
+  readonly maxConcurrency: number | undefined;
   readonly interruptBefore: (node: string) => boolean;
   readonly interruptAfter: ((node: string) => boolean) | undefined;
 
@@ -25,6 +26,7 @@ export class PregelEngine implements Engine {
     );
     this.#checkpointer = checkpointer;
     this.inputSupersteps = START_NODE in pregel.nodes ? 1 : 0;
+    this.maxConcurrency = pregel.config?.maxConcurrency;
     this.interruptBefore = listed(pregel.interruptBefore);
     this.interruptAfter = (pregel.interruptAfter?.length ?? 0) > 0 ? listed(pregel.interruptAfter) : undefined;
   }
@@ -52,6 +54,7 @@ export class PregelEngine implements Engine {
         [INPUT_STEP_KEY]: inputStep,
       },
       durability: "sync",
+      maxConcurrency: Infinity, // the gate bounds it
       recursionLimit: Math.max(1, maxSupersteps),
       signal: gate.signal,
       streamMode: sink?.modes ?? [],

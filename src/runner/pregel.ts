@@ -73,6 +73,8 @@ export interface PregelLike {
   /** The limit for a superstep, in milliseconds. */
   readonly stepTimeout?: number;
   readonly outputChannels: string | readonly string[];
+  /** From `withConfig`. */
+  readonly config?: RunnableConfig;
   readonly interruptBefore?: readonly string[] | "*";
   readonly interruptAfter?: readonly string[] | "*";
   stream(input: unknown, options: Readonly<Record<string, unknown>>): Promise<AsyncIterable<StreamChunk>>;

@@ -138,7 +138,7 @@ export function checkThreadId(threadId: unknown): void {
 
 /** The part of the options that goes to the nodes. */
 export function driveConfig(options: CallOptions, runName: string): DriveConfig {
-  const { configurable, context, metadata, callbacks, tags, maxConcurrency } = options;
+  const { configurable, context, metadata, callbacks, tags } = options;
   return {
     runName,
     ...(configurable === undefined ? {} : { configurable }),
@@ -146,7 +146,6 @@ export function driveConfig(options: CallOptions, runName: string): DriveConfig 
     ...(metadata === undefined ? {} : { metadata }),
     ...(callbacks === undefined ? {} : { callbacks }),
     ...(tags === undefined ? {} : { tags }),
-    ...(maxConcurrency === undefined ? {} : { maxConcurrency }),
   };
 }
 

@@ -4,6 +4,7 @@ import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 import { beginAttempt } from "../nodes/index.ts";
 import type { DriveSaver } from "./drive-saver.ts";
 import { BREAKPOINT_INSIDE } from "./pending-writes.ts";
+import { TaskSlots } from "./task-slots.ts";
 import { PREGEL_KEY, goingOn } from "./pregel.ts";
 import type { PregelNodeLike, TaskConfig, TaskRunnable } from "./pregel.ts";
 
@@ -20,6 +21,8 @@ export interface GatePlan {
   /** From this time on no further superstep is begun, in milliseconds since the epoch. */
   readonly deadline: number | undefined;
   readonly now: () => number;
+  /** How many tasks run at the same time; absent for all. */
+  readonly maxConcurrency: number | undefined;
 }
 
 /** What happens to a task, for whoever watches. */
@@ -50,6 +53,7 @@ export class TaskGate {
   readonly #saver: DriveSaver;
   readonly #watcher: TaskWatcher | undefined;
   readonly #ended: Set<string>;
+  readonly #slots: TaskSlots | undefined;
   /** Aborts when the drive is to stop. */
   readonly signal: AbortSignal;
   /** Supersteps of which a task failed: there LangGraph aborts the others. */
@@ -75,11 +79,12 @@ export class TaskGate {
     this.#watcher = watcher;
     this.signal = signal;
     setMaxListeners(0, signal);
+    this.#slots = plan.maxConcurrency === undefined ? undefined : new TaskSlots(plan.maxConcurrency, signal);
   }
 
   /** Runs the task, or turns it away. */
   async run(gatedNode: GatedNode, input: unknown, config: TaskConfig): Promise<unknown> {
-    const { name, node, run } = gatedNode;
+    const { name, node } = gatedNode;
     const id = taskIdOf(config);
     const failedTask = node.isErrorHandler === true ? failedTaskOf(config) : undefined;
     if (failedTask !== undefined) this.#saver.handles(id, failedTask);
@@ -91,6 +96,17 @@ export class TaskGate {
     // I1, I2: what this task builds on, the run's input first of all, is stored before it begins
     const stored = this.#saver.stored();
     if (stored !== undefined) await stored;
+    if (this.#slots !== undefined) await this.#slots.take();
+    try {
+      return await this.#run(task, gatedNode, input, config);
+    } finally {
+      this.#slots?.give();
+    }
+  }
+
+  async #run(task: RunningTask, gatedNode: GatedNode, input: unknown, config: TaskConfig): Promise<unknown> {
+    const { node, run } = gatedNode;
+    const { id } = task;
     this.signal.throwIfAborted();
     beginAttempt(config as LangGraphRunnableConfig); // H15
     this.#watcher?.started(task);

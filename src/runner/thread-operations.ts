@@ -165,7 +165,8 @@ export class ThreadOperations {
   }
 
   #context(options: CallOptions, watch: DriveWatch | undefined): DriveContext {
-    return { config: driveConfig(options, this.#name), signal: options.signal, watch };
+    const { maxConcurrency, signal } = options;
+    return { config: driveConfig(options, this.#name), maxConcurrency, signal, watch };
   }
 
   /** H7: an unfinished thread takes no new input unless the caller says so; returns what that drops. */
