@@ -6,8 +6,8 @@ import { userInfo } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import type { ApprovalAnswer, Decision } from "perdure/nodes";
 import type { DecisionRules } from "./batch.ts";
-import { refundArguments } from "./desk-tools.ts";
-import { formatCents } from "./money.ts";
+import { MAX_REFUND_CENTS, refundArguments } from "./desk-tools.ts";
+import { formatCents, parseEuros } from "./money.ts";
 import type { OpenQuestion } from "./protocol.ts";
 import type { Screen } from "./screen.ts";
 
@@ -59,7 +59,7 @@ function answerByRules({ decidedBy, exceptions }: DecisionRules, question: OpenQ
 }
 
 /** Asks the person at the terminal. */
-export function decideAtTerminal(screen: Screen): Decide {
+export function decideAtTerminal(screen: Pick<Screen, "ask" | "line">): Decide {
   const decidedBy = userInfo().username;
   return async (question) => {
     const details = questionText(question);
@@ -69,20 +69,43 @@ export function decideAtTerminal(screen: Screen): Decide {
   };
 }
 
-async function askPerson(screen: Screen, question: OpenQuestion, details: string): Promise<Decision> {
+async function askPerson(screen: Pick<Screen, "ask">, question: OpenQuestion, details: string): Promise<Decision> {
+  const canEdit = refundArguments.safeParse(edited(question, 1).editedAction.args).success;
+  const text = canEdit ? "  approve, edit or reject? [a/e/r] " : "  approve or reject? [a/r] ";
+  let hint: string | undefined;
   for (;;) {
-    const choice = (await screen.ask({ details, text: "  approve, edit or reject? [a/e/r] " })).toLowerCase();
+    const choice = (await screen.ask({ details, ...(hint !== undefined && { hint }), text })).toLowerCase();
     if (/^(a|approve|y|yes)$/.test(choice)) return { type: "approve" };
     if (/^(r|reject|n|no)$/.test(choice)) {
       const message = await screen.ask({ details, text: "  why? " });
       return { type: "reject", ...(message !== "" && { message }) };
     }
-    if (/^(e|edit)$/.test(choice)) {
-      const euros = Number((await screen.ask({ details, text: "  how much instead, in euros? " })).replace(/^€/, ""));
-      const decision = edited(question, Math.round(euros * 100));
-      if (refundArguments.safeParse(decision.editedAction.args).success) return decision;
-      screen.line("  That can't be refunded.");
+    if (canEdit && /^(e|edit)$/.test(choice)) {
+      const amountCents = await askAmount(screen, question, details);
+      if (amountCents !== undefined) return edited(question, amountCents);
+      hint = "No amount, no change.";
+    } else {
+      hint = `Type a to approve it, ${canEdit ? "e to change the amount, " : ""}or r to reject it.`;
     }
+  }
+}
+
+/** @returns cents; undefined if the person thought better of it */
+async function askAmount(
+  screen: Pick<Screen, "ask">,
+  { order, policy }: OpenQuestion,
+  details: string,
+): Promise<number | undefined> {
+  const most = policy?.allowed ? policy.maxAmountCents : (order?.priceCents ?? MAX_REFUND_CENTS);
+  const example = (Math.min(1250, most) / 100).toFixed(2);
+  const range = `between ${formatCents(1)} and ${formatCents(most)}, such as ${example}`;
+  let hint = `Type an amount ${range}, or nothing to go back.`;
+  for (;;) {
+    const typed = await screen.ask({ details, hint, text: "  how much instead, in euros? " });
+    if (typed === "") return undefined;
+    const cents = parseEuros(typed);
+    if (cents !== undefined && cents >= 1 && cents <= most) return cents;
+    hint = `${JSON.stringify(typed)} can't be refunded: type an amount ${range}, or nothing to go back.`;
   }
 }
 

@@ -14,6 +14,9 @@ import { CONDITIONS, checkRefund } from "./refund-policy.ts";
 /** The tool that moves money. */
 export const REFUND_TOOL = "refund_order";
 
+/** The tool takes no more, whatever the policy says. */
+export const MAX_REFUND_CENTS = 1_000_000;
+
 const orderId = z
   .string()
   .regex(/^A-\d{4}$/, "an order id is A- and four digits")
@@ -23,7 +26,7 @@ const condition = z.enum(CONDITIONS).describe("the state the customer has the go
 /** What {@link REFUND_TOOL} takes; also what a person sees and may change before it runs. */
 export const refundArguments = z.object({
   orderId,
-  amountCents: z.int().min(1).max(1_000_000).describe("at most what check_refund allows"),
+  amountCents: z.int().min(1).max(MAX_REFUND_CENTS).describe("at most what check_refund allows"),
   condition,
 });
 export type RefundArguments = z.output<typeof refundArguments>;
