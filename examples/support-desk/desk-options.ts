@@ -34,11 +34,25 @@ each refund, one process is killed on the way, and the work goes on.
   --help             this text
 `;
 
+/** The options that come to nothing where the `--` after `npm start` is forgotten; npm has a help of its own. */
+const TAKEN_BY_NPM = ["model", "yes", "database", "data", "json"] as const;
+
 /** What is wrong with a command line, in words for who typed it. */
 export class UsageError extends Error {}
 
-/** Reads the arguments after the script's name. @throws UsageError */
-export function readDeskOptions(args: readonly string[]): DeskOptions {
+/**
+ * Reads the arguments after the script's name. `env` is where npm puts those that it took for itself.
+ * @throws UsageError
+ */
+export function readDeskOptions(args: readonly string[], env: NodeJS.ProcessEnv = {}): DeskOptions {
+  const taken = env["npm_lifecycle_event"] === "start" ? TAKEN_BY_NPM.filter((name) => env[`npm_config_${name}`]) : [];
+  const forgotten = taken.filter((name) => !args.some((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`)));
+  if (forgotten.length > 0) {
+    const given = forgotten.map((name) => optionText(name, env[`npm_config_${name}`] ?? ""));
+    throw new UsageError(
+      `npm kept ${given.join(" ")} to itself: use \`npm start -- ${[...given, ...args].join(" ")}\`.`,
+    );
+  }
   const values = parse(args);
   const model = MODELS.find((name) => name === values.model);
   if (model === undefined) {
@@ -53,6 +67,23 @@ export function readDeskOptions(args: readonly string[]): DeskOptions {
   }
   const { help, json, yes, database, data: dataDirectory } = values;
   return { help, json, yes, model, database, dataDirectory };
+}
+
+/** The command that runs the desk again, on what it left in `dataDirectory`. */
+export function commandToGoOn({ model, yes, json }: DeskOptions, dataDirectory: string): string {
+  const options = [
+    ...(model === "scripted" ? [] : [optionText("model", model)]),
+    ...(yes ? ["--yes"] : []),
+    ...(json ? ["--json"] : []),
+    optionText("data", dataDirectory),
+  ];
+  return `npm start -- ${options.join(" ")}`;
+}
+
+/** An option as it is typed. npm says `true` for one without a value. */
+function optionText(name: string, value: string): string {
+  if (value === "true") return `--${name}`;
+  return `--${name} ${/^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`}`;
 }
 
 function isPostgresUrl(text: string): boolean {

@@ -2,11 +2,12 @@
 import { HELP, UsageError, readDeskOptions } from "./desk-options.ts";
 import { runDesk } from "./run-desk.ts";
 import { Stopped } from "./shift.ts";
+import { UnusablePlace } from "./sql.ts";
 
-/** @returns the exit status: 0 when all held, 1 when it did not, 2 for a command line that makes no sense */
+/** @returns the exit status: 0 when all held, 1 when it did not, 2 for a command line that makes no sense or a database that can't be used */
 async function main(args: readonly string[]): Promise<number> {
   try {
-    const options = readDeskOptions(args);
+    const options = readDeskOptions(args, process.env);
     if (options.help) {
       console.log(HELP);
       return 0;
@@ -16,6 +17,10 @@ async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof UsageError) {
       console.error(`${error.message}\nSee --help.`);
+      return 2;
+    }
+    if (error instanceof UnusablePlace) {
+      console.error(error.message);
       return 2;
     }
     console.error(error instanceof Stopped ? error.message : error);

@@ -9,6 +9,7 @@ import { createBoard } from "./board.ts";
 import type { Board } from "./board.ts";
 import { checkRefunds, lostAnswers } from "./check-refunds.ts";
 import type { RefundCheck } from "./check-refunds.ts";
+import { commandToGoOn } from "./desk-options.ts";
 import type { DeskOptions } from "./desk-options.ts";
 import { openKeyboard } from "./keyboard.ts";
 import { startModelServer } from "./model-server.ts";
@@ -18,7 +19,7 @@ import type { OrderDatabase } from "./order-database.ts";
 import { checkText, deskResult, threadTable } from "./report.ts";
 import { openScreen } from "./screen.ts";
 import { Stopped, workThroughACrash } from "./shift.ts";
-import { openSql } from "./sql.ts";
+import { UnusablePlace, lockFolder, openSql, reasonOf } from "./sql.ts";
 import type { DatabasePlace } from "./sql.ts";
 
 /** How many customers the local model gets: it thinks about one thing at a time. */
@@ -41,9 +42,11 @@ export async function runDesk(options: DeskOptions): Promise<boolean> {
     try {
       held = await runWith(options, place.database, model);
     } finally {
+      place.unlock();
       if (held) await place.discard();
-      else if ("folder" in place.database)
-        console.error(`The data is kept. Go on with: --data ${place.database.folder}`);
+      else if ("folder" in place.database) {
+        console.error(`The data is kept. Go on with: ${commandToGoOn(options, shortPath(place.database.folder))}`);
+      }
     }
     return held;
   } finally {
@@ -97,21 +100,48 @@ async function runWith(options: DeskOptions, database: DatabasePlace, model: Mod
   return check.problems.length === 0 && result.done === result.threads;
 }
 
-/** Where the data goes: a folder of its own for this run, unless it was told. `discard` removes what nobody asked to keep. */
-async function openPlace(options: DeskOptions): Promise<{ database: DatabasePlace; discard(): Promise<void> }> {
+/** Where the data goes, and what is to be done with it when the run is over. */
+interface OpenPlace {
+  readonly database: DatabasePlace;
+  unlock(): void;
+  /** Removes what nobody asked to keep. */
+  discard(): Promise<void>;
+}
+
+/** A folder of its own for this run, unless it was told another place. @throws UnusablePlace */
+async function openPlace(options: DeskOptions): Promise<OpenPlace> {
   if (options.database !== undefined) {
     const place = { postgres: options.database };
     await onOrders(place, (orders) => orders.drop());
-    return { database: place, discard: async () => undefined };
+    return { database: place, unlock: () => undefined, discard: async () => undefined };
   }
   if (options.dataDirectory !== undefined) {
     const folder = path.resolve(options.dataDirectory);
-    await mkdir(folder, { recursive: true });
-    return { database: { folder }, discard: async () => undefined };
+    await makeFolder(folder);
+    return { ...lockedPlace(folder), discard: async () => undefined };
   }
-  await mkdir(DATA, { recursive: true });
+  await makeFolder(DATA);
   const folder = await mkdtemp(path.join(DATA, "support-desk-"));
-  return { database: { folder }, discard: () => rm(folder, { recursive: true, force: true }) };
+  return { ...lockedPlace(folder), discard: () => rm(folder, { recursive: true, force: true }) };
+}
+
+/** Locked for the whole run: the workers' lock is free between two of them, and no other desk may slip in there. */
+function lockedPlace(folder: string): Omit<OpenPlace, "discard"> {
+  return { database: { folder }, unlock: lockFolder(folder, "desk.lock") };
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (cause) {
+    throw new UnusablePlace(`${shortPath(folder)} can't be used as a folder: ${reasonOf(cause)}.`, { cause });
+  }
+}
+
+/** As one would type it here. */
+function shortPath(folder: string): string {
+  const relative = path.relative(process.cwd(), folder);
+  return relative.startsWith("..") || relative === "" ? folder : relative;
 }
 
 /** The workers are gone, so this process may open their database. */

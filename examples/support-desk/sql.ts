@@ -8,9 +8,14 @@ import { PGlite } from "@electric-sql/pglite";
 import { Pool } from "pg";
 
 const LOCK_TIMEOUT_MS = 3000;
+/** SQLite's result code for a lock that another process has. */
+const SQLITE_BUSY = 5;
 
 /** Where the desk keeps everything: a Postgres server, or a folder for PGlite. */
 export type DatabasePlace = { readonly postgres: string } | { readonly folder: string };
+
+/** The database, or its folder, is not there, not ours or in use. The message is one line for who chose it. */
+export class UnusablePlace extends Error {}
 
 /** Runs one statement. */
 export interface Sql {
@@ -28,7 +33,7 @@ export async function openSql(
   place: DatabasePlace,
 ): Promise<{ connection: PGlite | Pool; sql: SqlDatabase; close(): Promise<void> }> {
   if ("folder" in place) {
-    const unlock = lockFolder(place.folder);
+    const unlock = lockFolder(place.folder, "pglite.lock");
     const pglite = await PGlite.create(path.join(place.folder, "pglite"));
     return { connection: pglite, sql: sqlOnPGlite(pglite), close: () => pglite.close().then(unlock) };
   }
@@ -38,25 +43,41 @@ export async function openSql(
     await pool.query("select 1");
   } catch (cause) {
     await pool.end();
-    throw new Error(`The database on ${new URL(place.postgres).host} can't be used.`, { cause });
+    throw new UnusablePlace(`The database on ${new URL(place.postgres).host} can't be used: ${reasonOf(cause)}.`, {
+      cause,
+    });
   }
   return { connection: pool, sql: sqlOnPool(pool), close: () => pool.end() };
 }
 
 /**
  * PGlite takes no lock, and two processes that write to one folder ruin it. SQLite's lock goes with its
- * process, however that ends; one that is just dying is waited for.
+ * process, however that ends; one that is just dying is waited for. Each `name` is a lock of its own.
  * @returns what unlocks it
+ * @throws UnusablePlace
  */
-function lockFolder(folder: string): () => void {
-  const lock = new DatabaseSync(path.join(folder, "lock"), { timeout: LOCK_TIMEOUT_MS });
+export function lockFolder(folder: string, name: string): () => void {
+  let lock: DatabaseSync | undefined;
   try {
+    lock = new DatabaseSync(path.join(folder, name), { timeout: LOCK_TIMEOUT_MS });
     lock.exec("begin exclusive");
   } catch (cause) {
-    lock.close();
-    throw new Error(`Another process works in ${folder}.`, { cause });
+    lock?.close();
+    const why = isBusy(cause) ? "another desk works in it" : reasonOf(cause);
+    throw new UnusablePlace(`The folder ${folder} can't be used: ${why}.`, { cause });
   }
   return () => lock.close();
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY;
+}
+
+/** Why something failed, in a line. Connections that fail at several addresses only have a code. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = "code" in error ? String(error.code) : error.name;
+  return (error.message.split("\n")[0] || code).replace(/\.$/, "");
 }
 
 /** PGlite has one connection: a transaction holds back every other statement until it ends. */

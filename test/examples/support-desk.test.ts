@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ChatRequest } from "../../examples/local-model/chat-completions-server.ts";
 import type { DeskResult } from "../../examples/support-desk/report.ts";
 import { scriptedReply } from "../../examples/support-desk/scripted-agent.ts";
+import { lockFolder } from "../../examples/support-desk/sql.ts";
 import { describeWithPostgres, freshDatabase } from "../support/fresh-database.ts";
 
 const MAIN = fileURLToPath(new URL("../../examples/support-desk/main.ts", import.meta.url));
@@ -80,6 +81,29 @@ describe("npm start", { timeout: 120_000 }, () => {
     expect(outcomes.map(({ status, stdout }) => [status, stdout])).toEqual(Array(4).fill([2, ""]));
     const why = ["--fast", "no terminal", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"];
     outcomes.forEach(({ stderr }, index) => expect(stderr).toContain(why[index]));
+  });
+});
+
+describe("npm start where it can't work", { timeout: 60_000 }, () => {
+  it("ends with status 2 and one line: a file for a folder, a server that is not there, a folder in use", async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), "support-desk-"));
+    const unlock = lockFolder(folder, "desk.lock"); // as another desk between its first process and its second
+    try {
+      const outcomes = await Promise.all([
+        npmStart(["--yes", "--data", MAIN]),
+        npmStart(["--yes", "--database", "postgres://me:secret@127.0.0.1:1/x"]),
+        npmStart(["--yes", "--data", folder]),
+      ]);
+      expect(outcomes.map(({ status, stdout }) => [status, stdout])).toEqual(Array(3).fill([2, ""]));
+      expect(outcomes.map(({ stderr }) => stderr)).toEqual([
+        expect.stringMatching(/^.*main\.ts can't be used as a folder: EEXIST.*\n$/),
+        expect.stringMatching(/^The database on 127\.0\.0\.1:1 can't be used: .*ECONNREFUSED.*\n$/),
+        `The folder ${folder} can't be used: another desk works in it.\n`,
+      ]);
+    } finally {
+      unlock();
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });
 
