@@ -35,6 +35,7 @@ export type ChildEvent =
 const tell = (event: ChildEvent): unknown => process.send?.(event);
 const codeOf = (error: unknown): string => (isPerdureError(error) ? error.code : String(error));
 
+process.once("disconnect", () => process.exit()); // the parent is gone
 process.once("message", (order: StartOrder) => void start(order));
 
 async function start({ url, threadId, stopBefore }: StartOrder): Promise<void> {

@@ -1,4 +1,3 @@
-import type { CrashLedger } from "../../../support/crash-ledger.ts";
 import type { BegunTask } from "./fan-out-graph.ts";
 
 /** What the processes that share fan-outs write down, all into one file. */
@@ -10,8 +9,6 @@ export type Line =
   | { readonly at: "killed"; readonly pid: number }
   /** Results that were seen in the database. */
   | { readonly at: "found"; readonly tasks: readonly string[] };
-
-export type Account = CrashLedger<Line>;
 
 /**
  * Tasks that ran again although their result was stored, or although no process that ran them was

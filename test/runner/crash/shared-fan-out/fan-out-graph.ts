@@ -3,9 +3,9 @@ import { Annotation, START, Send, StateGraph } from "@langchain/langgraph";
 import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 
 /** Siblings of each fan-out. */
-export const WIDTH = 12;
+const WIDTH = 12;
 /** Fan-outs of a run, one after the other. */
-export const ROUNDS = 2;
+const ROUNDS = 2;
 
 /** A task that begins. */
 export interface BegunTask {

@@ -32,6 +32,7 @@ export type WorkerMessage =
 
 const tell = (message: WorkerMessage): unknown => process.send?.(message);
 
+process.once("disconnect", () => process.exit()); // the parent is gone
 process.once("message", ({ url, account }: Setup) => {
   void serve(url, new CrashLedger<Line>(account)).catch((error: unknown) => {
     console.error(error);
