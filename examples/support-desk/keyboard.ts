@@ -17,7 +17,7 @@ export interface Keyboard {
   /** Reads, and throws away, what waits to be read. To be called before a question is shown. */
   discard(): Promise<void>;
   /** The line that is typed from now on. `onTyped` hears of each change of it. */
-  readLine(options: { isNewQuestion: boolean; onTyped(typed: string): void }): Promise<string>;
+  readLine(options: { isNewQuestion: boolean; onTyped: (typed: string) => void }): Promise<string>;
   /** Gives the terminal back. */
   close(): void;
 }
@@ -67,7 +67,7 @@ export function openKeyboard(source: KeySource, onStop: () => void): Keyboard {
 
 /** The line after one more key. */
 function typedAfter(typed: string, text: string, { ctrl, meta, name }: Key): string {
-  if (name === "backspace") return [...typed].slice(0, -1).join("");
+  if (name === "backspace") return typed.replace(/.$/u, "");
   if (ctrl && name === "u") return "";
   const isText = !ctrl && !meta && /^\P{C}+$/u.test(text);
   return isText ? typed + text : typed;

@@ -46,7 +46,7 @@ async function run(worker: WorkerProcess, shift: Shift, killNow: (event: ThreadE
   const { work, board, screen, decide, stopped } = shift;
   const isFirst = [...board.values()].every(({ phase }) => phase === "new");
   let nobodyDecided: unknown;
-  stopped.addEventListener("abort", () => worker.kill());
+  stopped.addEventListener("abort", () => void worker.kill());
   worker.send(work);
   for await (const event of worker.events()) {
     if (event.type === "graph") {

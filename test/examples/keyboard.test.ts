@@ -12,7 +12,7 @@ const BACKSPACE = "\u007F";
 
 let keys: PassThrough;
 let keyboard: Keyboard;
-const onStop = vi.fn();
+const onStop = vi.fn<() => void>();
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["Date"] });
