@@ -4,12 +4,12 @@ import type { Checkpointer } from "perdure/checkpoint";
 import { afterAll, beforeAll, describe, inject } from "vitest";
 import { freshDatabase } from "./fresh-database.ts";
 
-/** A store that the tests of one block share. */
+/** A store that the tests of a file share. */
 export interface TestStore {
   readonly kind: "memory" | "pglite" | "postgres";
-  /** Open while the tests of the block run. */
+  /** Open while tests run. */
   readonly checkpointer: Checkpointer;
-  /** A thread id that no other test of the block has. */
+  /** A thread id that no other test of the file has. */
   newThread(): string;
   /** Opens the same store once more, as another process would; undefined where a store has one opener only. */
   openAgain(): Promise<Checkpointer | undefined>;
@@ -21,7 +21,7 @@ interface OpenedStore {
   readonly remove: () => Promise<void>;
 }
 
-/** How one kind of store is opened, once per block. */
+/** How one kind of store is opened, once per file. */
 interface StoreKind {
   readonly kind: TestStore["kind"];
   readonly skip: boolean;
@@ -52,42 +52,73 @@ const KINDS: readonly StoreKind[] = [
   },
 ];
 
+interface SharedStore {
+  readonly checkpointer: Checkpointer;
+  openAgain(): Promise<Checkpointer | undefined>;
+  close(): Promise<void>;
+}
+
+/** The stores that are open, by kind. */
+const shared = new Map<TestStore["kind"], Promise<SharedStore>>();
+let threads = 0;
+let closes = false;
+
 /**
  * Runs a block of tests on each kind of checkpointer: in memory, PGlite, and a Postgres server (skipped
- * where there is none). The store is opened once and shared by the block, so each test takes a thread
- * of its own.
+ * where there is none). Each store is opened once and shared by the file, so each test takes a thread of
+ * its own.
  */
 export function describeOnEachCheckpointer(name: string, block: (store: TestStore) => void): void {
-  for (const { kind, skip, open } of KINDS) {
+  if (!closes) {
+    closes = true;
+    afterAll(async () => {
+      for (const store of shared.values()) await (await store).close();
+    });
+  }
+  for (const storeKind of KINDS) {
+    const { kind, skip } = storeKind;
     describe.skipIf(skip)(`${name}, on ${kind}`, () => {
-      let checkpointer: Checkpointer | undefined;
-      let opened: OpenedStore;
-      const others: Checkpointer[] = [];
-      let threads = 0;
-
+      let store: SharedStore | undefined;
+      const opened = (): SharedStore => {
+        if (store === undefined) throw new Error("The store is open in tests only.");
+        return store;
+      };
       beforeAll(async () => {
-        opened = await open();
-        checkpointer = await opened.connect();
+        store = await open(storeKind);
       });
-      afterAll(async () => {
-        for (const one of [...others, checkpointer]) await one?.close();
-        await opened.remove();
-      });
-
       block({
         kind,
         get checkpointer() {
-          if (checkpointer === undefined) throw new Error("The store is open in tests only.");
-          return checkpointer;
+          return opened().checkpointer;
         },
         newThread: () => `thread-${(threads += 1)}`,
-        async openAgain() {
-          if (!opened.many) return undefined;
-          const other = await opened.connect();
-          others.push(other);
-          return other;
-        },
+        openAgain: () => opened().openAgain(),
       });
     });
   }
+}
+
+function open(storeKind: StoreKind): Promise<SharedStore> {
+  let store = shared.get(storeKind.kind);
+  if (store === undefined) shared.set(storeKind.kind, (store = openFirst(storeKind)));
+  return store;
+}
+
+async function openFirst(storeKind: StoreKind): Promise<SharedStore> {
+  const { connect, many, remove } = await storeKind.open();
+  const checkpointer = await connect();
+  const others: Checkpointer[] = [];
+  return {
+    checkpointer,
+    async openAgain() {
+      if (!many) return undefined;
+      const other = await connect();
+      others.push(other);
+      return other;
+    },
+    async close() {
+      for (const one of [...others, checkpointer]) await one.close();
+      await remove();
+    },
+  };
 }
