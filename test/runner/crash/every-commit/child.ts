@@ -85,6 +85,7 @@ async function work({ url, scenario, finish, die }: Order): Promise<void> {
   await checkpointer.close();
 }
 
+process.once("disconnect", () => process.exit()); // the parent is gone, or was told that all is done
 process.once("message", (order: Order) => {
   work(order).then(
     () => process.disconnect(),

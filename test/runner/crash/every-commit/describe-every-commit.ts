@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CRASH_TIMEOUT_MS } from "../../../support/crash-timeout.ts";
 import { linesAt } from "./account.ts";
 import type { Line } from "./account.ts";
 import { killAtEveryCommit } from "./kill-at-every-commit.ts";
@@ -34,7 +35,7 @@ export function describeEveryCommit(
           killAtEveryCommit({ url: backend.url(directory, scenario), scenario, directory, ...plan }),
         ),
       );
-    }, 3_600_000);
+    }, CRASH_TIMEOUT_MS);
     afterAll(async () => {
       await backend.remove?.();
       await rm(directory, { recursive: true, force: true });

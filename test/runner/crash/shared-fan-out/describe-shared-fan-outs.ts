@@ -5,6 +5,7 @@ import { openCheckpointer } from "perdure/checkpoint";
 import type { Checkpointer } from "perdure/checkpoint";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { seedOfThisRun } from "../../../support/crash-random.ts";
+import { CRASH_TIMEOUT_MS } from "../../../support/crash-timeout.ts";
 import { describeWithPostgres, freshDatabase } from "../../../support/fresh-database.ts";
 import type { FreshDatabase } from "../../../support/fresh-database.ts";
 import { countBegun, repeatedTasks } from "./account.ts";
@@ -30,7 +31,7 @@ export function describeSharedFanOuts(
       shared = await shareFanOuts({ ...plan, url: database.url, checkpointer, directory, seed });
       const { begun, again } = countBegun(shared.lines);
       console.info(`PERDURE_SEED=${seed}: ${shared.kills} kills, ${begun} tasks begun, ${again} of them again`);
-    }, 3_600_000);
+    }, CRASH_TIMEOUT_MS);
     afterAll(async () => {
       await checkpointer.close();
       await database.drop();
