@@ -5,6 +5,7 @@ import { openCheckpointer } from "perdure/checkpoint";
 import { createRunner } from "perdure/runner";
 import { afterEach, expect, test, vi } from "vitest";
 import { TextLog } from "../support/text-log.ts";
+import { threeNodes } from "../support/three-nodes.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -35,25 +36,8 @@ test("H8: the limit of a run is not the limit of a subgraph in it", async () => 
   expect(done).toMatchObject({ status: "done", values: { log: { length: 40 } } });
 });
 
-/** Three nodes in a row, with a note of each run. */
-function threeNodes() {
-  const ran: string[] = [];
-  const node = (name: string) => () => {
-    ran.push(name);
-    return { log: name };
-  };
-  const graph = new StateGraph(TextLog)
-    .addNode("a", node("a"))
-    .addNode("b", node("b"))
-    .addNode("c", node("c"))
-    .addEdge(START, "a")
-    .addEdge("a", "b")
-    .addEdge("b", "c");
-  return { graph, ran };
-}
-
 test("I2: a process whose clock is a little behind the last one's waits until it has caught up", async () => {
-  const { graph, ran } = threeNodes();
+  const { graph, runs } = threeNodes();
   const runner = createRunner(graph, { name: "clocks", checkpointer: await openCheckpointer("memory:") });
   await runner.start("t", {}, { maxSteps: 1 });
   const real = Date.now.bind(Date);
@@ -62,11 +46,11 @@ test("I2: a process whose clock is a little behind the last one's waits until it
     status: "done",
     values: { log: ["a", "b", "c"] },
   });
-  expect(ran).toEqual(["a", "b", "c"]);
+  expect(runs).toEqual(["a", "b", "c"]);
 });
 
 test("I4: a process whose clock is far behind drives nothing, and says why", async () => {
-  const { graph, ran } = threeNodes();
+  const { graph, runs } = threeNodes();
   const runner = createRunner(graph, { name: "clocks", checkpointer: await openCheckpointer("memory:") });
   const { checkpointId } = await runner.start("t", {}, { maxSteps: 1 });
   const real = Date.now.bind(Date);
@@ -74,7 +58,7 @@ test("I4: a process whose clock is far behind drives nothing, and says why", asy
   await expect(runner.continue("t", { maxSteps: 10 })).rejects.toMatchObject({ code: "CHECKPOINT_CONFLICT" });
   vi.restoreAllMocks();
   expect((await runner.inspect("t")).checkpointId).toBe(checkpointId);
-  expect(ran).toEqual(["a"]);
+  expect(runs).toEqual(["a"]);
 });
 
 test("an update that leaves open which of two parallel nodes made it is refused, each time", async () => {

@@ -6,23 +6,7 @@ import { collect } from "../support/collect.ts";
 import { describeOnEachCheckpointer } from "../support/describe-on-each-checkpointer.ts";
 import { memoryRunner } from "../support/memory-runner.ts";
 import { TextLog } from "../support/text-log.ts";
-
-/** One node after the other. */
-function chain() {
-  const runs: string[] = [];
-  const node = (name: string) => () => {
-    runs.push(name);
-    return { log: name };
-  };
-  const graph = new StateGraph(TextLog)
-    .addNode("a", node("a"))
-    .addNode("b", node("b"))
-    .addNode("c", node("c"))
-    .addEdge(START, "a")
-    .addEdge("a", "b")
-    .addEdge("b", "c");
-  return { graph, runs };
-}
+import { threeNodes } from "../support/three-nodes.ts";
 
 /** Tasks side by side, each of which `work` runs, and a node that counts what they wrote. */
 function fanOut(names: readonly string[], work: (name: string) => string | Promise<string> = (name) => name) {
@@ -71,7 +55,7 @@ describe("runner.step", () => {
   });
 
   test("ids that are past are skipped, so a repeated call is safe", async () => {
-    const { graph, runs } = chain();
+    const { graph, runs } = threeNodes();
     const { runner } = await memoryRunner(graph);
     const ready = await readyThread(runner);
     const after = await runner.step("t", { tasks: idsOf(ready) });
@@ -90,7 +74,7 @@ describe("runner.step", () => {
   });
 
   test("goes on for maxSteps supersteps, with all tasks of the later ones", async () => {
-    const { graph, runs } = chain();
+    const { graph, runs } = threeNodes();
     const { runner } = await memoryRunner(graph);
     const ready = await readyThread(runner);
     const burst = await runner.step("t", { tasks: idsOf(ready), maxSteps: 2 });
@@ -100,7 +84,7 @@ describe("runner.step", () => {
   });
 
   test("begins no superstep after its deadline", async () => {
-    const { graph, runs } = chain();
+    const { graph, runs } = threeNodes();
     let now = 0;
     const { runner } = await memoryRunner(graph, { now: () => now++ });
     const ready = await readyThread(runner);
@@ -161,7 +145,7 @@ describe("runner.step", () => {
   });
 
   test("on a done or a cancelled thread it only looks", async () => {
-    const { graph, runs } = chain();
+    const { graph, runs } = threeNodes();
     const { runner } = await memoryRunner(graph);
     const ready = await readyThread(runner);
     const cancelled = await runner.cancel("t", "enough");
@@ -173,7 +157,7 @@ describe("runner.step", () => {
   });
 
   test("counts its supersteps to the run's limit", async () => {
-    const { graph } = chain();
+    const { graph } = threeNodes();
     const { runner } = await memoryRunner(graph);
     const stopped = await runner.start("t", {}, { maxSteps: 2 });
     expect(stopped).toMatchObject({ status: "ready", next: ["c"] });
