@@ -31,9 +31,8 @@ async function supportAgent(script: Script) {
       { name, description: name, schema },
     );
   // its own types don't fit each other under exactOptionalPropertyTypes
-  const approvals = humanInTheLoopMiddleware({
-    interruptOn: { refund: true, look_up: false },
-  }) as object as AgentMiddleware;
+  const interruptOn = { refund: true, look_up: false };
+  const approvals = humanInTheLoopMiddleware({ interruptOn } as never) as object as AgentMiddleware;
   const agent = createAgent({
     model: new ChatOpenAI({ model: "scripted", apiKey: "none", configuration: { baseURL: server.baseURL } }),
     tools: [note("look_up"), note("refund")],
