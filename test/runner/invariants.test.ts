@@ -8,6 +8,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { collect } from "../support/collect.ts";
 import { commitInput } from "../support/commit-input.ts";
+import { describeOnEachCheckpointer } from "../support/describe-on-each-checkpointer.ts";
+import type { TestStore } from "../support/describe-on-each-checkpointer.ts";
 import { randomGraph, randomNodes } from "../support/random-graph.ts";
 import type { RandomNode } from "../support/random-graph.ts";
 
@@ -19,6 +21,7 @@ type Way = (run: Run, random: Random) => Promise<ThreadState<unknown>>;
 interface Run {
   readonly runner: ReturnType<typeof runnerOf>;
   readonly checkpointer: Checkpointer;
+  readonly threadId: string;
 }
 
 /** Random numbers from a list that fast-check made, so that it can shrink them. */
@@ -46,28 +49,36 @@ function answerTo(value: unknown): string {
 }
 
 /** Answers one of the open questions; `only` commits it and leaves driving to somebody else. */
-async function answerOne({ runner, checkpointer }: Run, state: ThreadState<unknown>, random: Random, only: boolean) {
+async function answerOne(
+  { runner, checkpointer, threadId }: Run,
+  state: ThreadState<unknown>,
+  random: Random,
+  only: boolean,
+) {
   const { id, value } = state.interrupts[random.below(state.interrupts.length)]!;
-  const lock = only ? await checkpointer.lockThread("t", { mode: "exclusive", wait: true }) : undefined;
-  const answered = await runner.resume("t", { [id]: answerTo(value) });
+  const lock = only ? await checkpointer.lockThread(threadId, { mode: "exclusive", wait: true }) : undefined;
+  const answered = await runner.resume(threadId, { [id]: answerTo(value) });
   await lock?.release();
   return answered;
 }
 
 /** In one go: start, resume, and continue after a failure. */
 const inOneGo: Way = async (run, random) => {
-  let state: ThreadState<unknown> = await run.runner.start("t", {});
+  let state: ThreadState<unknown> = await run.runner.start(run.threadId, {});
   for (let calls = 0; state.status !== "done"; calls += 1) {
     expect(calls).toBeLessThan(MOST_CALLS);
-    state = state.interrupts.length > 0 ? await answerOne(run, state, random, false) : await run.runner.continue("t");
+    state =
+      state.interrupts.length > 0
+        ? await answerOne(run, state, random, false)
+        : await run.runner.continue(run.threadId);
   }
   return state;
 };
 
 /** Task by task in random order, some at the same time, with answers in between. */
 const taskByTask: Way = async (run, random) => {
-  const { runner, checkpointer } = run;
-  let state: ThreadState<unknown> = await commitInput(runner, checkpointer, "t", {});
+  const { runner, checkpointer, threadId } = run;
+  let state: ThreadState<unknown> = await commitInput(runner, checkpointer, threadId, {});
   for (let calls = 0; state.status !== "done"; calls += 1) {
     expect(calls).toBeLessThan(MOST_CALLS);
     const failed = state.status === "error" ? state.failures.map(({ taskId }) => taskId) : [];
@@ -78,9 +89,9 @@ const taskByTask: Way = async (run, random) => {
       const one = ready[random.below(Math.max(1, ready.length))];
       const other = ready[random.below(Math.max(1, ready.length))];
       const calls = [one, random.below(2) === 0 ? other : undefined].filter((id) => id !== undefined);
-      if (calls.length === 0) await runner.step("t");
-      await Promise.all(calls.map((id) => runner.step("t", { tasks: [id] })));
-      state = await runner.inspect("t");
+      if (calls.length === 0) await runner.step(threadId);
+      await Promise.all(calls.map((id) => runner.step(threadId, { tasks: [id] })));
+      state = await runner.inspect(threadId);
     }
   }
   return state;
@@ -88,23 +99,24 @@ const taskByTask: Way = async (run, random) => {
 
 /** In bursts of some supersteps, as an activity of a workflow does. */
 const inBursts: Way = async (run, random) => {
-  const { runner, checkpointer } = run;
-  let state: ThreadState<unknown> = await commitInput(runner, checkpointer, "t", {});
+  const { runner, checkpointer, threadId } = run;
+  let state: ThreadState<unknown> = await commitInput(runner, checkpointer, threadId, {});
   for (let calls = 0; state.status !== "done"; calls += 1) {
     expect(calls).toBeLessThan(MOST_CALLS);
     const failed = state.status === "error" ? state.failures.map(({ taskId }) => taskId) : [];
     const tasks = [...state.tasks.map(({ id }) => id), ...failed];
     if (tasks.length === 0 && state.interrupts.length > 0) state = await answerOne(run, state, random, true);
-    else state = await runner.step("t", { tasks, maxSteps: 1 + random.below(4) });
+    else state = await runner.step(threadId, { tasks, maxSteps: 1 + random.below(4) });
   }
   return state;
 };
 
-async function outcome(nodes: readonly RandomNode[], way: Way, random: Random) {
-  const checkpointer = await openCheckpointer("memory:");
+async function outcome(nodes: readonly RandomNode[], way: Way, random: Random, store: TestStore) {
+  const { checkpointer } = store;
+  const threadId = store.newThread();
   const runner = runnerOf(nodes, checkpointer);
-  const { values } = await way({ runner, checkpointer }, random);
-  const history = (await collect(runner.history("t"))).map(({ step, next, values: then }) => ({
+  const { values } = await way({ runner, checkpointer, threadId }, random);
+  const history = (await collect(runner.history(threadId))).map(({ step, next, values: then }) => ({
     step,
     next,
     values: then,
@@ -114,15 +126,17 @@ async function outcome(nodes: readonly RandomNode[], way: Way, random: Random) {
 
 const someNumbers = fc.array(fc.nat({ max: 1_000 }), { minLength: 5, maxLength: 20 });
 
-test("I5: a graph driven in one go, task by task or in bursts has the same values and the same checkpoints", async () => {
-  await fc.assert(
-    fc.asyncProperty(randomNodes, someNumbers, async (nodes, numbers) => {
-      const expected = await outcome(nodes, inOneGo, randomOf(numbers));
-      expect(await outcome(nodes, taskByTask, randomOf(numbers))).toEqual(expected);
-      expect(await outcome(nodes, inBursts, randomOf(numbers))).toEqual(expected);
-    }),
-    { numRuns: 30 },
-  );
+describeOnEachCheckpointer("I5", (store) => {
+  test("a graph driven in one go, task by task or in bursts has the same values and the same checkpoints", async () => {
+    await fc.assert(
+      fc.asyncProperty(randomNodes, someNumbers, async (nodes, numbers) => {
+        const expected = await outcome(nodes, inOneGo, randomOf(numbers), store);
+        expect(await outcome(nodes, taskByTask, randomOf(numbers), store)).toEqual(expected);
+        expect(await outcome(nodes, inBursts, randomOf(numbers), store)).toEqual(expected);
+      }),
+      { numRuns: store.kind === "memory" ? 30 : 3 },
+    );
+  });
 });
 
 test("I6: the order in which parallel tasks finish changes nothing", async () => {
