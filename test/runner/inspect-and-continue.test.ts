@@ -48,7 +48,9 @@ describe("runner.inspect", () => {
       status: "interrupted",
       next: ["work"],
       tasks: [],
-      interrupts: [{ id: expect.stringMatching(/^[0-9a-f]{32}$/) as string, kind: "input", node: "work", value: "sure?" }],
+      interrupts: [
+        { id: expect.stringMatching(/^[0-9a-f]{32}$/) as string, kind: "input", node: "work", value: "sure?" },
+      ],
       values: { log: ["finish"] },
     });
   });
