@@ -288,7 +288,7 @@ export class Driver {
       return { view, error: undefined, stoppedBy: "maxSteps" }; // H8: cached tasks pass no gate
     }
     // a sibling call may have run the same task at the same time, and more luckily
-    const isTasks = shown === true || gate.threw.has(error);
+    const isTasks = shown === true || gate.threw.has(error) || view?.problem !== undefined;
     if (view === undefined || !isTasks) throw error;
     return { view, error, stoppedBy: gate.stoppedBy };
   }

@@ -1,7 +1,7 @@
 import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
 import type { Checkpointer, ThreadRecord } from "../checkpoint/index.ts";
 import { EMPTY_RECORD } from "../checkpoint/index.ts";
-import type { Engine } from "./engine.ts";
+import type { CheckpointView, Engine } from "./engine.ts";
 import { breakpointId, breakpointInsideId, interruptId } from "./interrupt-id.ts";
 import { NOTHING_BELOW, nestedQuestions } from "./nested-questions.ts";
 import type { NestedQuestions } from "./nested-questions.ts";
@@ -32,6 +32,8 @@ export interface ThreadView {
   readonly writes: ReadonlyMap<string, TaskWrites>;
   readonly tasks: readonly TaskView[];
   readonly questions: readonly Question[];
+  /** Why the superstep can't be committed: a reducer throws, or two nodes wrote what only one may. */
+  readonly problem?: StoredError;
 }
 
 /** Reads where a thread stands; runs nothing. Undefined for a thread without checkpoints. */
@@ -46,7 +48,7 @@ export async function readThread(
   ]);
   if (head === undefined) return undefined;
   const writes = writesByTask(head.pendingWrites ?? []);
-  const { values, tasks: found } = await engine.view(head, { applyFinished: true });
+  const { values, tasks: found, problem } = await look(engine, head);
   const base = {
     threadId,
     head,
@@ -55,6 +57,7 @@ export async function readThread(
     values,
     record,
     writes,
+    ...(problem === undefined ? {} : { problem }),
   };
 
   const stop = await openBreakpoint(engine, checkpointer, base, found);
@@ -76,16 +79,32 @@ export async function readThread(
       open.push(ownQuestion(base.checkpointId, id, node, own, own.interrupt));
     }
     questions.push(...open);
-    const phase = own.finished ? "finished" : phaseOf(own, open.length > 0, below.answered > 0);
+    const error = own.finished ? problem : own.error;
+    const ended = problem === undefined ? "finished" : "failed";
+    const phase = own.finished ? ended : phaseOf(own, open.length > 0, below.answered > 0);
     return {
       id,
       node,
       phase,
       answers: own.answers.length + below.answers + (inside?.open.length === 0 ? 1 : 0),
-      ...(phase === "failed" && own.error !== undefined ? { failure: failureOf(id, node, own.error) } : {}),
+      ...(phase === "failed" && error !== undefined ? { failure: failureOf(id, node, error) } : {}),
     };
   });
   return { ...base, tasks, questions };
+}
+
+/** Looks at the head. Where the writes of finished tasks can't be applied, it tells why, and the state is without them. */
+async function look(
+  engine: Engine,
+  head: CheckpointTuple,
+): Promise<CheckpointView & { readonly problem?: StoredError }> {
+  try {
+    return await engine.view(head, { applyFinished: true });
+  } catch (thrown) {
+    const before = await engine.view(head, { applyFinished: false });
+    const { name, message } = thrown instanceof Error ? thrown : new Error(String(thrown));
+    return { ...before, problem: { name, message } };
+  }
 }
 
 /**

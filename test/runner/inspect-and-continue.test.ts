@@ -1,4 +1,4 @@
-import { MemorySaver, START, Send, StateGraph, interrupt } from "@langchain/langgraph";
+import { Annotation, InvalidUpdateError, MemorySaver, START, Send, StateGraph, interrupt } from "@langchain/langgraph";
 import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 import { requestApproval, sleepUntil, waitForSignal } from "perdure/nodes";
 import { createRunner } from "perdure/runner";
@@ -234,6 +234,70 @@ describeOnEachCheckpointer("a thread that plain LangGraph began", (store) => {
     expect(past.map(({ metadata }) => metadata?.step)).toEqual(
       (await collect(runner.history(thread))).map(({ step }) => step),
     );
+  });
+});
+
+describeOnEachCheckpointer("results that can't be applied", (store) => {
+  test("leave a failed thread that can be inspected, and go on once the code is mended", async () => {
+    let broken = true;
+    const State = Annotation.Root({
+      sum: Annotation<number>({
+        reducer: (kept, added) => {
+          if (broken && added === 13) throw new RangeError("an unlucky number");
+          return kept + added;
+        },
+        default: () => 0,
+      }),
+    });
+    let runs = 0;
+    const graph = new StateGraph(State)
+      .addNode("add", () => {
+        runs += 1;
+        return { sum: 13 };
+      })
+      .addEdge(START, "add");
+    const runner = createRunner(graph, { name: "sum", checkpointer: store.checkpointer });
+    const thread = store.newThread();
+    const failed = await runner.start(thread, { sum: 1 });
+    expect(failed).toMatchObject({
+      status: "error",
+      next: ["add"],
+      error: { node: "add", name: "RangeError", message: "an unlucky number" },
+      values: { sum: 1 },
+    });
+    expect(await runner.inspect(thread)).toEqual(failed);
+    expect(await runner.continue(thread)).toEqual(failed);
+    broken = false;
+    expect(await runner.continue(thread)).toMatchObject({ status: "done", values: { sum: 14 } });
+    expect(runs).toBe(1); // the task was finished all along (I2)
+  });
+
+  test("of two nodes that write what only one may leave a thread that can be superseded", async () => {
+    const graph = new StateGraph(Annotation.Root({ n: Annotation<number>() }))
+      .addNode("left", ({ n }) => ({ n: n + 1 }))
+      .addNode("right", ({ n }) => (n === 0 ? { n: 2 } : {}))
+      .addEdge(START, "left")
+      .addEdge(START, "right");
+    const runner = createRunner(graph, { name: "both", checkpointer: store.checkpointer });
+    const thread = store.newThread();
+    const failed = await runner.start(thread, { n: 0 });
+    expect(failed).toMatchObject({ status: "error", error: { name: "InvalidUpdateError" }, values: { n: 0 } });
+    await expect(runner.start(thread, { n: 5 })).rejects.toMatchObject({ code: "THREAD_UNFINISHED" });
+    expect(await runner.start(thread, { n: 5 }, { supersede: true })).toMatchObject({
+      status: "done",
+      values: { n: 6 },
+    });
+  });
+
+  test("are thrown by asRunnable as they were", async () => {
+    const graph = new StateGraph(Annotation.Root({ n: Annotation<number>() }))
+      .addNode("left", () => ({ n: 1 }))
+      .addNode("right", () => ({ n: 2 }))
+      .addEdge(START, "left")
+      .addEdge(START, "right");
+    const runner = createRunner(graph, { name: "both", checkpointer: store.checkpointer });
+    const config = { configurable: { thread_id: store.newThread() } };
+    await expect(runner.asRunnable().invoke({ n: 0 }, config)).rejects.toBeInstanceOf(InvalidUpdateError);
   });
 });
 
