@@ -11,6 +11,7 @@ import type {
 import type { RunnableConfig } from "@langchain/core/runnables";
 import { COMMIT_KEY } from "../checkpoint/index.ts";
 import type { Checkpointer, CommitGuard, ThreadRecord } from "../checkpoint/index.ts";
+import { PerdureError } from "../errors/index.ts";
 import { BREAKPOINT_INSIDE } from "./pending-writes.ts";
 import type { StoredError, StoredInterrupt, TaskWrites } from "./pending-writes.ts";
 import { CHANNEL, isResult } from "./pregel.ts";
@@ -251,12 +252,14 @@ export class DriveSaver extends BaseCheckpointSaver {
       }
       const nested = this.#nested.has(interrupt);
       this.#nested.add(interrupt);
+      if (!nested && answersBefore < (this.#answersRead.get(taskId) ?? 0)) return [CHANNEL.error, asksOutOfReach()];
       if (!nested) this.#options.onInterrupt({ taskId, namespace: ns, answersBefore, interrupt });
       return [channel, { ...interrupt, perdure: { answers: answersBefore, nested } }];
     });
     // it asks now, so an earlier failure of it is over
+    const isQuestion = marked.every(([channel]) => channel !== CHANNEL.error);
     const failedBefore = ns !== "" || this.#options.tasks.get(taskId)?.error !== undefined;
-    return failedBefore ? [...marked, [CHANNEL.error, null]] : marked;
+    return failedBefore && isQuestion ? [...marked, [CHANNEL.error, null]] : marked;
   }
 
   #track(work: Promise<unknown>): Promise<void> {
@@ -272,6 +275,16 @@ export class DriveSaver extends BaseCheckpointSaver {
     this.#inFlight.add(tracked);
     return tracked;
   }
+}
+
+/** It would ask the same for ever. */
+function asksOutOfReach(): StoredError {
+  const { name, message, code } = new PerdureError(
+    "GRAPH_UNSUPPORTED",
+    "A question was asked where its answer does not arrive: in a graph inside the node that keeps no checkpoints.",
+    { hint: "Compile that graph without checkpointer: false." },
+  );
+  return { name, message, code };
 }
 
 /** How many answers a task had read when it wrote this. */

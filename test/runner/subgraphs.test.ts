@@ -266,4 +266,20 @@ describe("a subgraph", () => {
     expect(await runner.resume("t", { answer: "yes" })).toMatchObject({ status: "done" });
     expect((await runner.inspect("t")).values.log.toSorted()).toEqual(["mended", "told yes"]);
   });
+
+  test("that keeps no checkpoints can't ask: its node fails and says why, and the thread does not ask for ever", async () => {
+    const inner = new StateGraph(TextLog)
+      .addNode("ask", () => ({ log: String(interrupt("sure?")) }))
+      .addEdge(START, "ask")
+      .compile({ checkpointer: false });
+    const { runner } = await memoryRunner(wrap(inner));
+    await runner.start("t", {});
+    const failed = await runner.resume("t", { answer: "yes" });
+    expect(failed).toMatchObject({
+      status: "error",
+      interrupts: [],
+      error: { node: "inner", message: expect.stringContaining("GRAPH_UNSUPPORTED") as string },
+    });
+    expect(await runner.continue("t")).toEqual(failed);
+  });
 });
