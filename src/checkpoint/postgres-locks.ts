@@ -82,7 +82,10 @@ export class PostgresLocks {
     this.#local.loseAll(closed);
     const session = await this.#session?.catch(() => undefined);
     // The server frees the locks at the end of the session; only then may others here go on.
-    if (session !== undefined && !session.ended) await session.client.end().catch(() => undefined);
+    if (session !== undefined && !session.ended) {
+      use(session, 1); // or the process could end before the connection has, and the caller with it
+      await session.client.end().catch(() => undefined);
+    }
     this.#local.close(closed);
   }
 

@@ -13,7 +13,7 @@ export interface OtherProcess {
 /** Starts it, and waits until it has opened the checkpointer and done what it was asked. */
 export async function openInOtherProcess(
   url: string,
-  action: "hold" | "put" | "lock" | "release",
+  action: "hold" | "put" | "lock" | "release" | "close",
   threadId = "",
 ): Promise<OtherProcess> {
   const script = fileURLToPath(new URL("hold-open.ts", import.meta.url));

@@ -50,6 +50,11 @@ describeWithPostgres("locks of threads among processes", () => {
     expect(await other.ended).toBe(0);
   });
 
+  it("a process that has nothing else to do lives until its checkpointer is closed", async () => {
+    const other = await openInOtherProcess(database.url, "close", newThread());
+    expect(await other.ended).toBe(0);
+  });
+
   it("the connection that drops takes every lock on it along, which each holder is told; later ones get a new connection", async () => {
     const threads = [newThread(), newThread()];
     const locks = await Promise.all(threads.map((threadId) => checkpointer.lockThread(threadId, ALONE)));
