@@ -1,12 +1,22 @@
-import type { Client, ClientConfig, Pool, PoolClient } from "pg";
+import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
+import type { Client, ClientConfig, Pool, PoolClient, QueryResult } from "pg";
 import { explainDatabaseError, isConnectionError } from "./postgres-errors.ts";
 import type { DatabaseAddress } from "./postgres-errors.ts";
 import type { SqlClient, SqlDriver, SqlResult } from "./sql-driver.ts";
 
 /**
- * Statements over a pool of pg. Listens for errors of idle connections and of those in use: pg emits
- * them, and an `error` event that nobody listens for ends the process (H12). The next statement
- * that needs the connection gets a new one.
+ * For what is safe to do again: a read, or the begin of a transaction. When connections drop, the pool
+ * may hand out several dead ones before it has noticed. That none can be made is not tried again.
+ */
+const onAnotherConnection = retry(handleWhen(isConnectionError), {
+  maxAttempts: 4,
+  backoff: new ExponentialBackoff({ initialDelay: 20, maxDelay: 500 }),
+});
+
+/**
+ * Statements over a pool of pg. Listens for errors of connections, idle and in use: pg emits them,
+ * and an `error` event that nobody listens for ends the process (H12). The next statement that needs
+ * the connection gets a new one.
  */
 export class PgDriver implements SqlDriver {
   readonly #pool: Pool;
@@ -19,46 +29,42 @@ export class PgDriver implements SqlDriver {
     this.#address = address;
     this.#owned = options.owned;
     pool.on("error", ignore);
+    pool.on("acquire", listenForErrors);
   }
 
   async query<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {
-    try {
-      const { rows } = await this.#pool.query(text, values as unknown[]);
-      return { rows: rows as Row[] };
-    } catch (error) {
-      throw explainDatabaseError(error, this.#address);
-    }
+    return this.#explained(() =>
+      onAnotherConnection.execute(async () => {
+        const client = await this.#connect();
+        const { rows } = await firstQuery(client, text, values);
+        client.release();
+        return { rows: rows as Row[] };
+      }),
+    );
   }
 
   async transaction<T>(work: (client: SqlClient) => Promise<T>): Promise<T> {
-    const client = await this.#connect();
-    let broken: Error | undefined;
-    const breaks = (error: Error): void => {
-      broken ??= error;
-    };
-    client.on("error", breaks);
-    const query = async <Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> => {
-      try {
-        const { rows } = await client.query(text, values as unknown[]);
-        return { rows: rows as Row[] };
-      } catch (error) {
-        if (isConnectionError(error)) breaks(error as Error);
-        throw explainDatabaseError(error, this.#address);
-      }
-    };
+    const client = await this.#begin();
+    let isUsable = true;
+    const query = <Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> =>
+      this.#explained(async () => {
+        try {
+          const { rows } = await client.query(text, values as unknown[]);
+          return { rows: rows as Row[] };
+        } catch (error) {
+          isUsable &&= !isConnectionError(error);
+          throw error;
+        }
+      });
     try {
-      // Read committed, whatever the default: each statement must see what was committed before it got the row lock.
-      await query("BEGIN ISOLATION LEVEL READ COMMITTED");
       const result = await work({ query });
       await query("COMMIT");
       return result;
     } catch (error) {
-      if (broken === undefined) await client.query("ROLLBACK").catch(breaks);
+      if (isUsable) isUsable = await succeeds(query("ROLLBACK"));
       throw error;
     } finally {
-      // A broken connection is thrown away; for a sound one the pool listens again from here on.
-      client.release(broken ?? false);
-      client.off("error", breaks);
+      client.release(!isUsable);
     }
   }
 
@@ -69,20 +75,60 @@ export class PgDriver implements SqlDriver {
   }
 
   async close(): Promise<void> {
-    if (!this.#owned) this.#pool.off("error", ignore);
-    // Its connections may still break while they end, so this one keeps its listener.
-    else await this.#pool.end();
+    // Connections of an owned pool may still break while they end, so it keeps its listeners.
+    if (this.#owned) return this.#pool.end();
+    this.#pool.off("error", ignore);
+    this.#pool.off("acquire", listenForErrors);
   }
 
-  async #connect(): Promise<PoolClient> {
+  #begin(): Promise<PoolClient> {
+    return this.#explained(() =>
+      onAnotherConnection.execute(async () => {
+        const client = await this.#connect();
+        // Read committed, whatever the default: each statement must see what was committed before it got the row lock.
+        await firstQuery(client, "BEGIN ISOLATION LEVEL READ COMMITTED");
+        return client;
+      }),
+    );
+  }
+
+  #connect(): Promise<PoolClient> {
+    return this.#explained(() => this.#pool.connect());
+  }
+
+  async #explained<T>(work: () => Promise<T>): Promise<T> {
     try {
-      return await this.#pool.connect();
+      return await work();
     } catch (error) {
       throw explainDatabaseError(error, this.#address);
     }
   }
 }
 
+/** Releases the client when the statement fails; a connection that is gone is thrown away. */
+async function firstQuery(client: PoolClient, text: string, values?: readonly unknown[]): Promise<QueryResult> {
+  try {
+    return await client.query(text, values as unknown[]);
+  } catch (error) {
+    client.release(isConnectionError(error));
+    throw error;
+  }
+}
+
+async function succeeds(promise: Promise<unknown>): Promise<boolean> {
+  try {
+    await promise;
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** For the life of the connection: one that was thrown away may go on to emit errors. */
+function listenForErrors(client: PoolClient): void {
+  if (!client.listeners("error").includes(ignore)) client.on("error", ignore);
+}
+
 function ignore(): void {
-  // Nothing to do: the pool drops the connection itself.
+  // Nothing to do: the statement fails, and the pool drops the connection itself.
 }

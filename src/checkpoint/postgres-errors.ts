@@ -48,6 +48,7 @@ export function isConnectionError(error: unknown): boolean {
  * do, else the error itself. SQLSTATE codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 export function explainDatabaseError(error: unknown, address: DatabaseAddress): unknown {
+  if (error instanceof PerdureError) return error;
   const { server, database, description } = address;
   const code = codeOf(error) ?? "";
   const unreachable = (what: string, hint: string): PerdureError =>

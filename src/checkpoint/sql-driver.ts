@@ -11,7 +11,7 @@ export interface SqlClient {
 /**
  * The little that {@link PostgresCheckpointer} needs of a database: pg's pool and PGlite both give it.
  * Errors are PerdureErrors where the database could not be reached or a table is missing, else the
- * database's own.
+ * database's own. Outside of a transaction `query` is for reads only: it may run one twice.
  */
 export interface SqlDriver extends SqlClient {
   /**

@@ -1,6 +1,8 @@
+import type { Socket } from "node:net";
 import { Client, Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { openCheckpointer } from "perdure/checkpoint";
+import type { Checkpointer, ThreadRecord } from "perdure/checkpoint";
 import { describeWithPostgres, freshDatabase } from "../support/fresh-database.ts";
 import type { FreshDatabase } from "../support/fresh-database.ts";
 import { everything, newThread, put, read } from "./conformance/store.ts";
@@ -37,6 +39,30 @@ describeWithPostgres("connections to Postgres", () => {
     expect(await endConnections(false)).toBeGreaterThan(0);
     await vi.waitUntil(() => pool.totalCount === 0);
     expect((await read(checkpointer, threadId))?.checkpoint.channel_values).toEqual({ n: 1 });
+    await checkpointer.close();
+    await pool.end();
+  });
+
+  it.each([
+    ["a read", (checkpointer: Checkpointer, threadId: string) => checkpointer.readRecord(threadId)],
+    ["a commit", (checkpointer: Checkpointer, threadId: string) => checkpointer.updateRecord(threadId, nextEpoch)],
+  ])("%s finds a live connection when all the idle ones died unnoticed", async (_what, work) => {
+    const pool = new Pool({ connectionString: database.url, max: 4 });
+    const checkpointer = await openCheckpointer(pool);
+    const threadId = newThread();
+    await checkpointer.updateRecord(threadId, nextEpoch);
+    const clients = await Promise.all(Array.from({ length: 4 }, () => pool.connect()));
+    const sockets = clients.map(
+      (client) => (client as unknown as { connection: { stream: Socket } }).connection.stream,
+    );
+    for (const socket of sockets) socket.pause();
+    for (const client of clients) client.release();
+    expect(await endConnections(false)).toBe(4);
+    expect(pool.idleCount).toBe(4);
+
+    const result = work(checkpointer, threadId);
+    for (const socket of sockets) socket.resume();
+    expect((await result)?.epoch).toBeGreaterThan(0);
     await checkpointer.close();
     await pool.end();
   });
@@ -137,3 +163,7 @@ describeWithPostgres("connections to Postgres", () => {
     });
   });
 });
+
+function nextEpoch(record: ThreadRecord): ThreadRecord {
+  return { ...record, epoch: record.epoch + 1 };
+}
