@@ -18,19 +18,41 @@ interface Given {
   readonly answer: unknown;
 }
 
+/** The answers by the interrupts they are for. What is named already stays as it is. @throws INTERRUPT_AMBIGUOUS, INTERRUPT_NOT_OPEN */
+export function nameAnswers(view: ThreadView, answers: Answers): Readonly<Record<string, unknown>> {
+  const given: unknown = answers;
+  const ids = typeof given === "object" && given !== null && !Array.isArray(given) ? Object.keys(given) : [];
+  if (ids.length === 0) {
+    throw new PerdureError("OPTIONS_INVALID", `No answer was given for thread "${view.threadId}".`, {
+      hint: "Pass { [interruptId]: answer }, or { answer } while exactly one interrupt is open.",
+    });
+  }
+  if (ids.length > 1 || ids[0] !== "answer") return answers;
+  const [only, ...others] = view.questions;
+  if (only === undefined) throw notOpen(view, undefined);
+  if (others.length > 0) {
+    throw new PerdureError(
+      "INTERRUPT_AMBIGUOUS",
+      `Thread "${view.threadId}" has ${view.questions.length} open interrupts: ${openOnes(view)}.`,
+      { hint: "Name the one you answer: { [interruptId]: answer }." },
+    );
+  }
+  return { [only.interrupt.id]: answers["answer"] };
+}
+
 /**
- * Commits a person's answers, all or none (I3). Nothing happens when all of them were given before. An approval whose
+ * Commits a person's answers by interrupt, all or none (I3). Nothing happens when all of them were given before. An approval whose
  * time is over takes none, also before a runner found it due.
- * @throws INTERRUPT_AMBIGUOUS, INTERRUPT_NOT_OPEN, INTERRUPT_ALREADY_ANSWERED, ANSWER_INVALID, RUN_CANCELLED
+ * @throws INTERRUPT_NOT_OPEN, INTERRUPT_ALREADY_ANSWERED, ANSWER_INVALID, RUN_CANCELLED
  */
 export async function commitAnswers(
   checkpointer: Checkpointer,
   view: ThreadView,
-  answers: Answers,
+  answers: Readonly<Record<string, unknown>>,
   now: number,
 ): Promise<void> {
   const given: Given[] = [];
-  for (const [id, answer] of Object.entries(named(view, answers))) {
+  for (const [id, answer] of Object.entries(answers)) {
     const question = view.questions.find(({ interrupt }) => interrupt.id === id);
     if (question === undefined) await requireSame(checkpointer, view, id, answer);
     else given.push({ question, answer: valid(question, answer, now) });
@@ -131,27 +153,6 @@ function commit(
     })),
     ...(record === undefined ? {} : { record }),
   });
-}
-
-function named(view: ThreadView, answers: Answers): Readonly<Record<string, unknown>> {
-  const given: unknown = answers;
-  const ids = typeof given === "object" && given !== null && !Array.isArray(given) ? Object.keys(given) : [];
-  if (ids.length === 0) {
-    throw new PerdureError("OPTIONS_INVALID", `No answer was given for thread "${view.threadId}".`, {
-      hint: "Pass { [interruptId]: answer }, or { answer } while exactly one interrupt is open.",
-    });
-  }
-  if (ids.length > 1 || ids[0] !== "answer") return answers;
-  const [only, ...others] = view.questions;
-  if (only === undefined) throw notOpen(view, undefined);
-  if (others.length > 0) {
-    throw new PerdureError(
-      "INTERRUPT_AMBIGUOUS",
-      `Thread "${view.threadId}" has ${view.questions.length} open interrupts: ${openOnes(view)}.`,
-      { hint: "Name the one you answer: { [interruptId]: answer }." },
-    );
-  }
-  return { [only.interrupt.id]: answers["answer"] };
 }
 
 async function requireSame(checkpointer: Checkpointer, view: ThreadView, id: string, answer: unknown): Promise<void> {

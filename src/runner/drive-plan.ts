@@ -1,12 +1,14 @@
 import type { ThreadRecord } from "../checkpoint/index.ts";
 import type { GatePlan } from "./task-gate.ts";
-import { isUncommitted } from "./thread-view.ts";
+import { isUncommitted, toThreadState } from "./thread-view.ts";
 import type { ThreadView } from "./thread-view.ts";
 
 /** What one drive is to do. */
 export interface DrivePlan {
   /** A new turn's input. */
   readonly input?: { readonly value: unknown };
+  /** The run that it belongs to. */
+  readonly runId: string | undefined;
   /** A change of the record that goes with the first checkpoint. */
   readonly record?: (record: ThreadRecord) => ThreadRecord;
   /** At the head: only these tasks. */
@@ -45,6 +47,12 @@ export function gatePlan(
 export function again(plan: DrivePlan): DrivePlan {
   const { input: _input, record: _record, only: _only, ...rest } = plan;
   return { ...rest, retryFailed: false };
+}
+
+/** Whether there is anything to drive a thread on for. */
+export function mayGoOn(view: ThreadView, retryFailed: boolean): boolean {
+  const { status } = toThreadState(view);
+  return status === "ready" || (status === "error" && retryFailed);
 }
 
 /** Whether something can run that was not run by this call yet. */

@@ -11,7 +11,7 @@ import type {
 import type { RunnableConfig } from "@langchain/core/runnables";
 import { COMMIT_KEY } from "../checkpoint/index.ts";
 import type { Checkpointer, CommitGuard, ThreadRecord } from "../checkpoint/index.ts";
-import { PerdureError } from "../errors/index.ts";
+import { PerdureError, isPerdureError } from "../errors/index.ts";
 import { BREAKPOINT_INSIDE } from "./pending-writes.ts";
 import type { StoredError, StoredInterrupt, TaskWrites } from "./pending-writes.ts";
 import { CHANNEL, isResult } from "./pregel.ts";
@@ -73,6 +73,7 @@ export class DriveSaver extends BaseCheckpointSaver {
   /** The codes of what tasks threw: LangGraph stores an error's name and message only. */
   readonly #codes = new Map<string, string>();
   #closed = false;
+  #recordedWith: string | undefined;
   #version: { readonly after: number | undefined; readonly next: number } | undefined;
 
   constructor(options: DriveSaverOptions) {
@@ -98,6 +99,11 @@ export class DriveSaver extends BaseCheckpointSaver {
   /** Resolves when nothing is under way any more, stored or not. */
   async settled(): Promise<void> {
     await Promise.all(this.#inFlight);
+  }
+
+  /** The checkpoint that the change of the record went with, stored or not. */
+  get recordedWith(): string | undefined {
+    return this.#recordedWith;
   }
 
   /** A task threw this, which is about to be stored. */
@@ -136,7 +142,7 @@ export class DriveSaver extends BaseCheckpointSaver {
     this.#head = undefined;
     const { checkpoint_ns: ns = "", checkpoint_id: id } = config.configurable ?? {};
     if (head !== undefined && ns === "" && id === undefined) return head;
-    const tuple = withoutBareAnswers(await this.#options.checkpointer.getTuple(config));
+    const tuple = withoutBareAnswers(await this.#read(this.#options.checkpointer.getTuple(config)));
     for (const [taskId, channel, value] of tuple?.pendingWrites ?? []) {
       if (channel === CHANNEL.resume && Array.isArray(value)) this.#answersRead.set(taskId, value.length);
     }
@@ -148,7 +154,7 @@ export class DriveSaver extends BaseCheckpointSaver {
   }
 
   override getDeltaChannelHistory: BaseCheckpointSaver["getDeltaChannelHistory"] = (options) =>
-    this.#options.checkpointer.getDeltaChannelHistory(options);
+    this.#read(this.#options.checkpointer.getDeltaChannelHistory(options));
 
   override deleteThread(threadId: string): Promise<void> {
     return this.#options.checkpointer.deleteThread(threadId);
@@ -165,7 +171,7 @@ export class DriveSaver extends BaseCheckpointSaver {
       const guard: CommitGuard = {
         onHead: this.#options.onHead && ns === "",
         epoch: this.#options.epoch,
-        ...this.#takeRecord(ns),
+        ...this.#takeRecord(ns, checkpoint.id),
       };
       await this.#track(
         this.#options.checkpointer.put(this.#config(ns, parent, guard), checkpoint, metadata, newVersions),
@@ -202,10 +208,11 @@ export class DriveSaver extends BaseCheckpointSaver {
     return this.#closed || this.#failure !== undefined;
   }
 
-  #takeRecord(ns: string): { record?: NonNullable<DriveSaverOptions["record"]> } {
+  #takeRecord(ns: string, checkpointId: string): { record?: NonNullable<DriveSaverOptions["record"]> } {
     const record = ns === "" ? this.#record : undefined;
     if (record === undefined) return {};
     this.#record = undefined;
+    this.#recordedWith = checkpointId;
     return { record };
   }
 
@@ -267,13 +274,27 @@ export class DriveSaver extends BaseCheckpointSaver {
       () => void this.#inFlight.delete(tracked),
       (error: unknown) => {
         this.#inFlight.delete(tracked);
-        if (this.#failure !== undefined) return;
-        this.#failure = { error };
-        this.#options.onFailure(error);
+        this.#fail(error);
       },
     );
     this.#inFlight.add(tracked);
     return tracked;
+  }
+
+  /** A read inside of a node that could not be made would pass for a failure of the node. */
+  async #read<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      if (isPerdureError(error, "CHECKPOINTER_UNREACHABLE")) this.#fail(error);
+      throw error;
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = { error };
+    this.#options.onFailure(error);
   }
 }
 

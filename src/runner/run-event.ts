@@ -16,6 +16,10 @@ export interface EventSource {
  * - `custom`: what a node wrote with LangGraph's `writer`
  * - `interrupt`: a question was asked and is stored; siblings may still run
  * - `state`: driving is over; the last event
+ *
+ * When the connection to the checkpointer is lost, tasks that were not finished begin again once it is back: a
+ * `task_start` with the same `taskId`, and with it all they had told. What is finished is not told again; the `update`
+ * of a task that was stored in the moment of the loss is not told at all, and shows in the `state`.
  */
 export type RunEvent<Values = Record<string, unknown>, Node extends string = string, Asked = unknown> =
   | (EventSource & { readonly type: "task_start"; readonly taskId: string })

@@ -68,6 +68,8 @@ function isReserved(key: string): boolean {
 /** The limit of supersteps of a run for which nobody set one. */
 export const DEFAULT_MAX_STEPS = 10_000;
 
+/** Beyond it, which is 24.8 days, Node's timers fire at once. */
+const LONGEST_TIMER_MS = 2_147_483_647;
 const COUNT = z.number().int().min(1);
 const FIELDS = {
   callbacks: z.custom<object>((value) => typeof value === "object" && value !== null),
@@ -102,7 +104,12 @@ const SCHEMAS = {
   update: z.strictObject({ asNode: TEXT.optional() }),
 };
 const SIGNAL = z.strictObject({ name: TEXT, payload: z.unknown().optional(), id: TEXT.optional() });
-const RUNNER = z.strictObject({ name: TEXT, checkpointer: z.unknown().optional(), now: z.function().optional() });
+const RUNNER = z.strictObject({
+  name: TEXT,
+  checkpointer: z.unknown().optional(),
+  now: z.function().optional(),
+  reconnectTimeoutMs: z.number().int().min(0).max(LONGEST_TIMER_MS).optional(),
+});
 
 /** Refuses options that a call does not have, or that do not fit. */
 export function checkOptions(call: keyof typeof SCHEMAS, options: object): void {

@@ -5,7 +5,7 @@ import { Checkpointer } from "../checkpoint/index.ts";
 import { PerdureError } from "../errors/index.ts";
 import type { Answers } from "./answers.ts";
 import { Driver } from "./driver.ts";
-import type { Driven } from "./driver.ts";
+import type { Driven } from "./drive-once.ts";
 import { forkThread, updateThread } from "./edit-thread.ts";
 import type { ForkOptions, UpdateOptions } from "./edit-thread.ts";
 import type { AskedOf, DrivableGraph, InputOf, NodeOf, OutputOf, UpdateOf, ValuesOf } from "./graph-types.ts";
@@ -30,6 +30,12 @@ export interface RunnerOptions {
   readonly checkpointer: Checkpointer;
   /** The time, in milliseconds since the epoch, by which timers are due. @default Date.now */
   readonly now?: () => number;
+  /**
+   * How long the calls that drive a thread wait for a checkpointer that can't be reached, in milliseconds, before
+   * they throw CHECKPOINTER_UNREACHABLE; with 0 they throw at once. Counted anew whenever the thread has moved on.
+   * @default 60_000
+   */
+  readonly reconnectTimeoutMs?: number;
 }
 
 /** What `runner.stream` does while its events are read. */
@@ -40,7 +46,8 @@ export type StreamCommand<Input> =
 
 /**
  * Drives one graph on threads: each is a run of the graph that outlives the process. Every call
- * returns the thread as it stands when driving stops; what it accepted is stored by then (I1).
+ * returns the thread as it stands when driving stops; what it accepted is stored by then (I1). When the connection to
+ * the checkpointer is lost, `start`, `resume`, `signal`, `continue` and `stream` wait and go on from what is stored.
  */
 export interface Runner<
   Input,
@@ -143,9 +150,9 @@ export function createRunner<const G extends DrivableGraph>(
   options: RunnerOptions,
 ): Runner<InputOf<G>, ValuesOf<G>, NodeOf<G>, AskedOf<G>, UpdateOf<G>, OutputOf<G>> {
   checkRunnerOptions(options);
-  const { name, checkpointer, now = Date.now } = options;
+  const { name, checkpointer, now = Date.now, reconnectTimeoutMs = 60_000 } = options;
   checkCheckpointer(name, checkpointer);
-  const driver = new Driver(new PregelEngine(graph, checkpointer), checkpointer, now);
+  const driver = new Driver(new PregelEngine(graph, checkpointer), checkpointer, now, reconnectTimeoutMs);
   const threads = new ThreadOperations(driver, name);
   type State = ThreadState<ValuesOf<G>, NodeOf<G>, AskedOf<G>>;
   type Event = RunEvent<ValuesOf<G>, NodeOf<G>, AskedOf<G>>;

@@ -1,6 +1,6 @@
 import { IterableReadableStream } from "@langchain/core/utils/stream";
 import { PerdureError } from "../errors/index.ts";
-import type { DriveWatch, Driven } from "./driver.ts";
+import type { DriveWatch, Driven } from "./drive-once.ts";
 import type { RunEvent } from "./run-event.ts";
 import { checkOptions } from "./run-options.ts";
 import type { ContinueOptions, StartOptions } from "./run-options.ts";

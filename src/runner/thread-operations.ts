@@ -2,11 +2,13 @@ import { randomUUID } from "node:crypto";
 import { isCommand } from "@langchain/langgraph";
 import type { RunRecord, ThreadRecord } from "../checkpoint/index.ts";
 import { PerdureError } from "../errors/index.ts";
-import { commitAnswers, commitDue, commitSignals } from "./answers.ts";
+import { commitAnswers, commitDue, commitSignals, nameAnswers } from "./answers.ts";
 import type { Answers } from "./answers.ts";
-import { threadBusy } from "./driver.ts";
+import { asFound, threadBusy } from "./driver.ts";
+import { mayGoOn } from "./drive-plan.ts";
 import type { DrivePlan } from "./drive-plan.ts";
-import type { DriveContext, DriveWatch, Driven, Driver } from "./driver.ts";
+import type { DriveContext, DriveWatch, Driven } from "./drive-once.ts";
+import type { Driver } from "./driver.ts";
 import { threadInterrupted } from "./open-question.ts";
 import { DEFAULT_MAX_STEPS, driveConfig } from "./run-options.ts";
 import type { CallOptions, ContinueOptions, RunOptions, StartOptions, StepOptions } from "./run-options.ts";
@@ -42,11 +44,12 @@ export class ThreadOperations {
       });
     }
     const maxSteps = options.maxSteps ?? DEFAULT_MAX_STEPS;
+    const runId = randomUUID(); // after a loss it tells whether the input is in
     const driven = await this.#drive(threadId, options, watch, (view, before) => {
       const dropped = view === undefined ? undefined : this.#mayStart(view, options.supersede ?? false);
       const inputStep = (view?.step ?? -2) + 1; // as LangGraph counts
       const at = new Date(this.#driver.now()).toISOString();
-      const run: RunRecord = { id: randomUUID(), inputStep, startedAt: at, maxSteps };
+      const run: RunRecord = { id: runId, inputStep, startedAt: at, maxSteps };
       const record = (stored: ThreadRecord): ThreadRecord => ({
         ...stored,
         run,
@@ -54,7 +57,7 @@ export class ThreadOperations {
         superseded: dropped === undefined ? stored.superseded : [...stored.superseded, { interruptIds: dropped, at }],
       });
       const lastStep = this.#lastStep({ ...before, run });
-      return { input: { value: input }, record, retryFailed: false, inputStep, lastStep };
+      return { input: { value: input }, runId, record, retryFailed: false, inputStep, lastStep };
     });
     if (driven === undefined) throw threadBusy(threadId); // H6
     return driven;
@@ -62,34 +65,47 @@ export class ThreadOperations {
 
   async resume(threadId: string, answers: Answers, options: RunOptions, watch?: DriveWatch): Promise<Driven> {
     const { checkpointer, now } = this.#driver;
-    await commitAnswers(checkpointer, await this.#driver.readExisting(threadId), answers, now());
+    let named = answers;
+    await this.#driver.outlast(options.signal, async () => {
+      const view = await this.#driver.readExisting(threadId);
+      named = nameAnswers(view, named); // once: tried again, a bare answer could find the next question open
+      await commitAnswers(checkpointer, view, named, now());
+    });
     return this.#goOn(threadId, options, watch, false);
   }
 
   async signal(threadId: string, signal: ThreadSignal, options: RunOptions): Promise<Driven | undefined> {
     const { name, payload = null, id = randomUUID() } = signal;
     const { checkpointer, now } = this.#driver;
-    await checkpointer.updateRecord(threadId, (record) =>
-      record.signals.some((stored) => stored.id === id) || record.takenSignals?.includes(id) === true
-        ? record
-        : { ...record, signals: [...record.signals, { id, name, payload, at: new Date(now()).toISOString() }] },
-    );
-    const view = await this.#driver.read(threadId);
-    if (view === undefined) return undefined; // kept for a thread that is yet to be started
-    if (!(await commitSignals(checkpointer, view))) return settled(view);
-    return this.#goOn(threadId, options, undefined, false);
+    let tries = 0;
+    const kept = await this.#driver.outlast(options.signal, async () => {
+      tries += 1;
+      await checkpointer.updateRecord(threadId, (record) =>
+        record.signals.some((stored) => stored.id === id) || record.takenSignals?.includes(id) === true
+          ? record
+          : { ...record, signals: [...record.signals, { id, name, payload, at: new Date(now()).toISOString() }] },
+      );
+      const view = await this.#driver.read(threadId);
+      if (view === undefined) return undefined; // kept for a thread that is yet to be started
+      const isGiven = await commitSignals(checkpointer, view);
+      return { view, isGiven: isGiven || tries > 1 }; // or it was, by a try whose end we did not hear of
+    });
+    if (kept === undefined) return undefined;
+    return kept.isGiven ? this.#goOn(threadId, options, undefined, false) : asFound(kept.view);
   }
 
   async continue(threadId: string, options: ContinueOptions, watch?: DriveWatch): Promise<Driven> {
     const { checkpointer, now } = this.#driver;
-    const existing = await this.#driver.readExisting(threadId);
-    if (existing.record.cancelled !== null && existing.tasks.length > 0) {
-      await checkpointer.updateRecord(threadId, (record) =>
-        record.epoch === existing.record.epoch ? { ...record, cancelled: null, epoch: record.epoch + 1 } : record,
-      );
-    }
-    await commitDue(checkpointer, existing, now(), options.due);
-    await commitSignals(checkpointer, await this.#driver.readExisting(threadId));
+    await this.#driver.outlast(options.signal, async () => {
+      const existing = await this.#driver.readExisting(threadId);
+      if (existing.record.cancelled !== null && existing.tasks.length > 0) {
+        await checkpointer.updateRecord(threadId, (record) =>
+          record.epoch === existing.record.epoch ? { ...record, cancelled: null, epoch: record.epoch + 1 } : record,
+        );
+      }
+      await commitDue(checkpointer, existing, now(), options.due);
+      await commitSignals(checkpointer, await this.#driver.readExisting(threadId));
+    });
     return this.#goOn(threadId, options, watch, true);
   }
 
@@ -114,6 +130,7 @@ export class ThreadOperations {
       this.#refuseBeyond(view, lastStep);
       return {
         only,
+        runId: view.record.run?.id,
         retryFailed: true,
         inputStep: inputStepOf(view.record),
         lastStep: Math.min(lastStep, view.step + maxSteps),
@@ -143,16 +160,14 @@ export class ThreadOperations {
     retryFailed: boolean,
   ): Promise<Driven> {
     const driven = await this.#drive(threadId, options, watch, (view) => {
-      if (view === undefined) return undefined;
-      const { status } = toThreadState(view);
-      if (status !== "ready" && !(status === "error" && retryFailed)) return undefined;
+      if (view === undefined || !mayGoOn(view, retryFailed)) return undefined;
       const lastStep = this.#lastStep(view.record, options.maxSteps);
       this.#refuseBeyond(view, lastStep);
-      return { retryFailed, inputStep: inputStepOf(view.record), lastStep };
+      return { runId: view.record.run?.id, retryFailed, inputStep: inputStepOf(view.record), lastStep };
     });
     if (driven !== undefined) return driven;
     if (retryFailed) throw threadBusy(threadId);
-    return settled(await this.#driver.readExisting(threadId));
+    return asFound(await this.#driver.outlast(options.signal, () => this.#driver.readExisting(threadId)));
   }
 
   #drive(
@@ -204,8 +219,4 @@ export class ThreadOperations {
 /** A thread that no runner started is taken for one in its first turn. */
 function inputStepOf({ run }: ThreadRecord): number {
   return run?.inputStep ?? -1;
-}
-
-function settled(view: ThreadView): Driven {
-  return { view, error: undefined, stoppedBy: undefined };
 }

@@ -1,6 +1,7 @@
 import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
 import type { Checkpointer, ThreadRecord } from "../checkpoint/index.ts";
 import { EMPTY_RECORD } from "../checkpoint/index.ts";
+import { PerdureError } from "../errors/index.ts";
 import type { CheckpointView, Engine } from "./engine.ts";
 import { breakpointId, breakpointInsideId, interruptId } from "./interrupt-id.ts";
 import { NOTHING_BELOW, nestedQuestions } from "./nested-questions.ts";
@@ -91,6 +92,19 @@ export async function readThread(
     };
   });
   return { ...base, tasks, questions };
+}
+
+/** As {@link readThread}, where there must be one. @throws THREAD_NOT_FOUND */
+export async function readExistingThread(
+  engine: Engine,
+  checkpointer: Checkpointer,
+  threadId: string,
+): Promise<ThreadView> {
+  const view = await readThread(engine, checkpointer, threadId);
+  if (view !== undefined) return view;
+  throw new PerdureError("THREAD_NOT_FOUND", `There is no thread "${threadId}" in ${checkpointer.description}.`, {
+    hint: "Check the thread_id and the checkpointer, or begin it with runner.start.",
+  });
 }
 
 /** Looks at the head. Where the writes of finished tasks can't be applied, it tells why, and the state is without them. */

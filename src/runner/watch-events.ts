@@ -1,6 +1,6 @@
 import { isGraphBubbleUp } from "@langchain/langgraph";
 import type { BaseMessage } from "@langchain/core/messages";
-import type { DriveWatch } from "./driver.ts";
+import type { DriveWatch } from "./drive-once.ts";
 import { interruptId } from "./interrupt-id.ts";
 import { openInterrupt } from "./open-question.ts";
 import type { StreamChunk } from "./pregel.ts";
