@@ -1,5 +1,6 @@
 import { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
+import type { OnceCommitter } from "../nodes/index.ts";
 import type { ThreadRecord } from "./thread-record.ts";
 
 /**
@@ -48,6 +49,12 @@ export abstract class Checkpointer extends BaseCheckpointSaver {
    * @returns undefined when it is taken and `wait` is false
    */
   abstract lockThread(threadId: string, options: LockOptions): Promise<ThreadLock | undefined>;
+
+  /**
+   * Does a piece of work in the checkpointer's own SQL database exactly once, for `once.tx`. Absent where there is no
+   * such database.
+   */
+  commitOnce?(...given: Parameters<OnceCommitter["commitOnce"]>): Promise<unknown>;
 
   /** Frees what it holds: locks, connections, files. Threads stay as they are. */
   abstract close(): Promise<void>;

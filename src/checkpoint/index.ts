@@ -1,6 +1,9 @@
 export { openCheckpointer } from "./open-checkpointer.ts";
 export type { OpenPglite, OpenPool } from "./open-checkpointer.ts";
 export type { OpenCheckpointerOptions } from "./open-options.ts";
+export { openStore } from "./open-store.ts";
+export type { OpenStoreOptions } from "./open-store.ts";
+export type { Store } from "./store/store.ts";
 export { COMMIT_KEY, Checkpointer } from "./checkpointer.ts";
 export type {
   AnswerCommit,

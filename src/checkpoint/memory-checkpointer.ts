@@ -13,6 +13,8 @@ import type { CommitPlace } from "./commit-guard.ts";
 import { LocalCheckpointer } from "./local-checkpointer.ts";
 import type { StoredAnswer, StoredRecord, StoredWrite, WritesPlace } from "./local-checkpointer.ts";
 import { isAtOrBelow } from "./namespaces.ts";
+import { MemoryItems } from "./store/memory-store.ts";
+import { shareDatabase } from "./store/shared-database.ts";
 import { refuseFunction } from "./strict-serializer.ts";
 
 /** A checkpoint and its metadata, serialized. */
@@ -34,11 +36,14 @@ interface MemoryThread {
 export class MemoryCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
   readonly #saver: MemorySaver;
   readonly #threads = new Map<string, MemoryThread>();
+  /** What stores that share this memory keep. */
+  readonly #items = new MemoryItems();
 
   constructor() {
     super("memory:");
     this.serde = rememberTypes(this.serde);
     this.#saver = new MemorySaver(this.serde);
+    shareDatabase(this, () => ({ kind: "memory", items: this.#items }));
   }
 
   override async getTuple(config: RunnableConfig): Promise<CheckpointTuple | undefined> {
@@ -153,6 +158,7 @@ export class MemoryCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
   }
 
   protected override releaseStore(): void {
+    this.#items.close();
     this.#threads.clear();
   }
 

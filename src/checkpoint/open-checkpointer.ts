@@ -67,16 +67,19 @@ export async function openCheckpointer(
   throw invalidTarget();
 }
 
-function invalidTarget(): PerdureError {
+/** The error for a target of no known form. */
+export function invalidTarget(): PerdureError {
   return new PerdureError("CHECKPOINTER_URL_INVALID", "the target is neither a URL, a pg.Pool nor a PGlite.", {
     hint: "A pg.Client is one connection; pass a Pool.",
   });
 }
 
-function isPool(target: object): target is OpenPool {
+/** Whether it is an open `pg.Pool`. */
+export function isPool(target: object): target is OpenPool {
   return "totalCount" in target && "connect" in target && "query" in target;
 }
 
-function isPglite(target: object): target is OpenPglite {
+/** Whether it is an open `PGlite`. */
+export function isPglite(target: object): target is OpenPglite {
   return "transaction" in target && "query" in target && "closed" in target;
 }

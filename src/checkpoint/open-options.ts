@@ -1,3 +1,4 @@
+import type { SerializerProtocol } from "@langchain/langgraph-checkpoint";
 import { z } from "zod";
 import { PerdureError } from "../errors/index.ts";
 
@@ -35,10 +36,31 @@ export interface OpenCheckpointerOptions {
    * @default no TLS
    */
   readonly ssl?: boolean | Readonly<Record<string, unknown>> | undefined;
+  /**
+   * Let the server keep the plans of statements under a name. Turn it off behind a pooler that does not know
+   * named statements, such as pgbouncer before 1.21. For postgres:// URLs and pools.
+   * @default true
+   */
+  readonly prepare?: boolean | undefined;
+  /**
+   * Writes and reads every value that is stored, such as to encrypt it. Lists are then not compared with what
+   * is stored, so a list that was read back is stored again whole with its next change. For Postgres and PGlite.
+   * @default LangGraph's own
+   */
+  readonly serde?: SerializerProtocol | undefined;
+  /**
+   * How many checkpoints are remembered by where their values lie, so that the next one of the thread stores
+   * only what is new without reading. With 0 each commit reads its parent back. For Postgres and PGlite.
+   * @default 1000
+   */
+  readonly cacheThreads?: number | undefined;
 }
 
 /** The options with their defaults. */
 export interface PostgresOptions {
+  readonly prepare: boolean;
+  readonly serde?: SerializerProtocol | undefined;
+  readonly cacheThreads: number;
   readonly schema: string;
   readonly setup: boolean;
   readonly poolSize: number;
@@ -59,6 +81,9 @@ const optionsSchema = z.strictObject({
   connectTimeoutMs: z.int().min(1).default(10_000),
   statementTimeoutMs: z.int().min(1).optional(),
   ssl: z.union([z.boolean(), z.record(z.string(), z.unknown())]).optional(),
+  prepare: z.boolean().default(true),
+  serde: z.custom<SerializerProtocol>(isSerializer, "must have dumpsTyped and loadsTyped").optional(),
+  cacheThreads: z.int().min(0).default(1000),
 });
 
 /** Checks the options and fills in the defaults. */
@@ -76,4 +101,9 @@ export function parseOpenOptions(options: OpenCheckpointerOptions): PostgresOpti
   throw new PerdureError("OPTIONS_INVALID", `openCheckpointer: ${problems.join("; ")}.`, {
     hint: "See OpenCheckpointerOptions for what there is.",
   });
+}
+
+function isSerializer(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return ["dumpsTyped", "loadsTyped"].every((method) => typeof (value as Record<string, unknown>)[method] === "function");
 }

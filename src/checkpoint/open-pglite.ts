@@ -8,12 +8,12 @@ import { preparePostgres } from "./open-postgres.ts";
 import { loadPeer } from "./optional-peer.ts";
 import { takeOwnerLock } from "./owner-lock.ts";
 import { PgliteDriver } from "./pglite-driver.ts";
-import { PostgresCheckpointer } from "./postgres-checkpointer.ts";
+import { PostgresCheckpointer } from "./postgres/postgres-checkpointer.ts";
 import type { DatabaseAddress } from "./postgres-errors.ts";
 import { ThreadLocks } from "./thread-locks.ts";
 import type { ThreadQueues } from "./thread-locks.ts";
 
-type Options = Pick<PostgresOptions, "schema" | "setup">;
+type Options = Pick<PostgresOptions, "schema" | "setup" | "serde" | "cacheThreads">;
 
 /** Two checkpointers on one open database must see each other's locks. */
 const queuesOf = new WeakMap<PGliteInterface, Map<string, ThreadQueues>>();
@@ -50,18 +50,22 @@ async function open(
   how: { description: string; owned: boolean; options: Options; release?: () => void },
 ): Promise<Checkpointer> {
   const { description, owned, options, release } = how;
-  const { schema, setup } = options;
+  const { schema, setup, serde, cacheThreads } = options;
   const address: DatabaseAddress = { description, server: description, database: description, schema };
   const driver = new PgliteDriver(database, address, { owned });
   try {
-    const Saver = await preparePostgres(driver, address, { setup, neededFor: "pglite:" });
+    await preparePostgres(driver, address, setup);
     const locks = new ThreadLocks(threadQueues(database, schema));
     return new PostgresCheckpointer({
       driver,
-      Saver,
       schema,
       description,
       shared: false,
+      serde,
+      cacheThreads,
+      // It is one connection.
+      lanes: 1,
+      onceAtOnce: 1,
       locks: {
         lock: (threadId: string, lockOptions: LockOptions) => locks.lock(threadId, lockOptions),
         close: async () => locks.close(checkpointerClosed(description)),

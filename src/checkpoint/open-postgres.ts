@@ -1,17 +1,18 @@
 import type { Pool, PoolConfig } from "pg";
-import { boundSaver } from "./bound-saver.ts";
-import type { PostgresSaverClass } from "./bound-saver.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import { placeOfPostgresUrl } from "./checkpointer-url.ts";
 import type { PostgresPlace } from "./checkpointer-url.ts";
 import type { PostgresOptions } from "./open-options.ts";
 import { loadPeer } from "./optional-peer.ts";
 import { PgDriver } from "./pg-driver.ts";
-import { PostgresCheckpointer } from "./postgres-checkpointer.ts";
+import { PostgresCheckpointer } from "./postgres/postgres-checkpointer.ts";
 import type { DatabaseAddress } from "./postgres-errors.ts";
 import { PostgresLocks } from "./postgres-locks.ts";
 import { assertPostgresTables, createPostgresTables } from "./postgres-tables.ts";
 import type { SqlDriver } from "./sql-driver.ts";
+
+/** Flushes under way at once: while one waits for its commit, the next gathers. */
+const LANES = 2;
 
 /** Opens a Postgres server by its URL, with a pool of its own. */
 export async function openPostgresUrl(url: string, options: PostgresOptions): Promise<Checkpointer> {
@@ -24,6 +25,8 @@ export async function openPostgresUrl(url: string, options: PostgresOptions): Pr
     // Whoever forgets to close it can still end.
     allowExitOnIdle: true,
     fallback_application_name: "perdure",
+    // A process that hangs in the middle of a transaction must not hold a thread for ever.
+    idle_in_transaction_session_timeout: 60_000,
     ...(options.statementTimeoutMs === undefined ? {} : { statement_timeout: options.statementTimeoutMs }),
     ...(options.ssl === undefined ? {} : { ssl: options.ssl as NonNullable<PoolConfig["ssl"]> }),
   });
@@ -35,25 +38,10 @@ export async function openPostgresPool(pool: Pool, options: PostgresOptions): Pr
   return openPostgres(pool, addressOf(pool, options.schema), { ...options, owned: false });
 }
 
-/** Loads LangGraph's saver and sees to the tables; shared with PGlite. */
-export async function preparePostgres(
-  driver: SqlDriver,
-  address: DatabaseAddress,
-  options: { readonly setup: boolean; readonly neededFor: string },
-): Promise<PostgresSaverClass> {
-  const { PostgresSaver } = await loadPeer(
-    "@langchain/langgraph-checkpoint-postgres",
-    options.neededFor,
-    () => import("@langchain/langgraph-checkpoint-postgres"),
-  );
-  if (options.setup) {
-    await createPostgresTables(driver, address, (client) =>
-      boundSaver(PostgresSaver, client, { schema: address.schema }).setup(),
-    );
-  } else {
-    await assertPostgresTables(driver, address);
-  }
-  return PostgresSaver;
+/** Sees to the tables; shared with PGlite. */
+export async function preparePostgres(driver: SqlDriver, address: DatabaseAddress, setup: boolean): Promise<void> {
+  if (setup) await createPostgresTables(driver, address);
+  else await assertPostgresTables(driver, address);
 }
 
 async function openPostgres(
@@ -61,12 +49,23 @@ async function openPostgres(
   address: DatabaseAddress,
   options: PostgresOptions & { readonly owned: boolean },
 ): Promise<Checkpointer> {
-  const driver = new PgDriver(pool, address, { owned: options.owned });
+  const { owned, setup, prepare, serde, cacheThreads } = options;
+  const driver = new PgDriver(pool, address, { owned, prepare });
   try {
-    const Saver = await preparePostgres(driver, address, { setup: options.setup, neededFor: "postgres://" });
+    await preparePostgres(driver, address, setup);
     const locks = new PostgresLocks(driver, address);
     const { schema, description } = address;
-    return new PostgresCheckpointer({ driver, Saver, schema, description, shared: true, locks });
+    return new PostgresCheckpointer({
+      driver,
+      schema,
+      description,
+      shared: true,
+      serde,
+      cacheThreads,
+      lanes: LANES,
+      onceAtOnce: Math.max(1, Math.floor((pool.options.max ?? 10) / 2)),
+      locks,
+    });
   } catch (error) {
     await driver.close();
     throw error;

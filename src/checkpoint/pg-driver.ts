@@ -1,8 +1,8 @@
 import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
-import type { Client, ClientConfig, Pool, PoolClient, QueryResult } from "pg";
+import type { Client, ClientConfig, Pool, PoolClient, QueryConfig, QueryResult } from "pg";
 import { explainDatabaseError, isConnectionError } from "./postgres-errors.ts";
 import type { DatabaseAddress } from "./postgres-errors.ts";
-import type { SqlClient, SqlDriver, SqlResult } from "./sql-driver.ts";
+import type { NamedStatement, SqlClient, SqlDriver, SqlResult } from "./sql-driver.ts";
 
 /**
  * For what is safe to do again: a read, or the begin of a transaction. When connections drop, the pool
@@ -22,34 +22,36 @@ export class PgDriver implements SqlDriver {
   readonly #pool: Pool;
   readonly #address: DatabaseAddress;
   readonly #owned: boolean;
+  readonly #prepare: boolean;
 
-  /** @param options.owned Whether `close` ends the pool. */
-  constructor(pool: Pool, address: DatabaseAddress, options: { readonly owned: boolean }) {
+  /**
+   * @param options.owned Whether `close` ends the pool.
+   * @param options.prepare Whether the server keeps the plans of named statements.
+   */
+  constructor(pool: Pool, address: DatabaseAddress, options: { readonly owned: boolean; readonly prepare?: boolean }) {
     this.#pool = pool;
     this.#address = address;
     this.#owned = options.owned;
+    this.#prepare = options.prepare ?? true;
     pool.on("error", ignore);
     pool.on("acquire", listenForErrors);
   }
 
-  async query<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {
-    return this.#explained(() =>
-      onAnotherConnection.execute(async () => {
-        const client = await this.#connect();
-        const { rows } = await firstQuery(client, text, values);
-        client.release();
-        return { rows: rows as Row[] };
-      }),
-    );
+  async query<Row>(statement: string | NamedStatement, values?: readonly unknown[]): Promise<SqlResult<Row>> {
+    return this.#explained(() => onAnotherConnection.execute(() => this.#once<Row>(statement, values)));
+  }
+
+  async commit<Row>(statement: NamedStatement, values: readonly unknown[]): Promise<SqlResult<Row>> {
+    return this.#explained(() => this.#once<Row>(statement, values));
   }
 
   async transaction<T>(work: (client: SqlClient) => Promise<T>): Promise<T> {
     const client = await this.#begin();
     let isUsable = true;
-    const query = <Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> =>
+    const query = <Row>(statement: string | NamedStatement, values?: readonly unknown[]): Promise<SqlResult<Row>> =>
       this.#explained(async () => {
         try {
-          const { rows } = await client.query(text, values as unknown[]);
+          const { rows } = await client.query(this.#config(statement, values));
           return { rows: rows as Row[] };
         } catch (error) {
           isUsable &&= !isConnectionError(error);
@@ -86,10 +88,22 @@ export class PgDriver implements SqlDriver {
       onAnotherConnection.execute(async () => {
         const client = await this.#connect();
         // Read committed, whatever the default: each statement must see what was committed before it got the row lock.
-        await firstQuery(client, "BEGIN ISOLATION LEVEL READ COMMITTED");
+        await firstQuery(client, { text: "BEGIN ISOLATION LEVEL READ COMMITTED" });
         return client;
       }),
     );
+  }
+
+  async #once<Row>(statement: string | NamedStatement, values?: readonly unknown[]): Promise<SqlResult<Row>> {
+    const client = await this.#connect();
+    const { rows } = await firstQuery(client, this.#config(statement, values));
+    client.release();
+    return { rows: rows as Row[] };
+  }
+
+  #config(statement: string | NamedStatement, values: readonly unknown[] = []): QueryConfig {
+    const { text, name } = typeof statement === "string" ? { text: statement, name: undefined } : statement;
+    return { text, values: [...values], ...(this.#prepare && name !== undefined ? { name } : {}) };
   }
 
   #connect(): Promise<PoolClient> {
@@ -106,9 +120,9 @@ export class PgDriver implements SqlDriver {
 }
 
 /** Releases the client when the statement fails; a connection that is gone is thrown away. */
-async function firstQuery(client: PoolClient, text: string, values?: readonly unknown[]): Promise<QueryResult> {
+async function firstQuery(client: PoolClient, config: QueryConfig): Promise<QueryResult> {
   try {
-    return await client.query(text, values as unknown[]);
+    return await client.query(config);
   } catch (error) {
     client.release(isConnectionError(error));
     throw error;

@@ -2,7 +2,14 @@ import type { PGliteInterface, Transaction } from "@electric-sql/pglite";
 import { checkpointerClosed } from "./closed.ts";
 import { explainDatabaseError } from "./postgres-errors.ts";
 import type { DatabaseAddress } from "./postgres-errors.ts";
-import type { SqlClient, SqlDriver, SqlResult } from "./sql-driver.ts";
+import type { NamedStatement, SqlClient, SqlDriver, SqlResult } from "./sql-driver.ts";
+
+/** PGlite writes bytes digit by digit; this is the same text at once. */
+const BYTEA = 17;
+const SERIALIZERS = {
+  [BYTEA]: (value: Uint8Array) =>
+    `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex")}`,
+};
 
 /**
  * Statements over PGlite. It is one connection for everybody, so transactions go through PGlite's
@@ -21,14 +28,18 @@ export class PgliteDriver implements SqlDriver {
     this.#owned = options.owned;
   }
 
-  query<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {
-    return this.#query(this.#database, text, values);
+  query<Row>(statement: string | NamedStatement, values?: readonly unknown[]): Promise<SqlResult<Row>> {
+    return this.#query(this.#database, statement, values);
+  }
+
+  commit<Row>(statement: NamedStatement, values: readonly unknown[]): Promise<SqlResult<Row>> {
+    return this.#query(this.#database, statement, values);
   }
 
   async transaction<T>(work: (client: SqlClient) => Promise<T>): Promise<T> {
     if (this.#database.closed) throw checkpointerClosed(this.#address.description);
     return this.#database.transaction((transaction) =>
-      work({ query: (text, values) => this.#query(transaction, text, values) }),
+      work({ query: (statement, values) => this.#query(transaction, statement, values) }),
     );
   }
 
@@ -38,14 +49,15 @@ export class PgliteDriver implements SqlDriver {
 
   async #query<Row>(
     on: PGliteInterface | Transaction,
-    text: string,
+    statement: string | NamedStatement,
     values: readonly unknown[] = [],
   ): Promise<SqlResult<Row>> {
     try {
-      // pg takes undefined for NULL, and LangGraph's saver relies on it; PGlite does not.
       return await on.query<Row>(
-        text,
+        typeof statement === "string" ? statement : statement.text,
+        // pg takes undefined for NULL, and LangGraph's saver relies on it; PGlite does not.
         values.map((value) => (value === undefined ? null : value)),
+        { serializers: SERIALIZERS },
       );
     } catch (error) {
       if (this.#database.closed) throw checkpointerClosed(this.#address.description);

@@ -3,9 +3,19 @@ export interface SqlResult<Row> {
   readonly rows: readonly Row[];
 }
 
+/** A statement that is sent often: the server keeps its plan under the name. */
+export interface NamedStatement {
+  /** Different for each text. */
+  readonly name: string;
+  readonly text: string;
+}
+
 /** Runs statements in Postgres's dialect, one after the other. */
 export interface SqlClient {
-  query<Row = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>>;
+  query<Row = Record<string, unknown>>(
+    statement: string | NamedStatement,
+    values?: readonly unknown[],
+  ): Promise<SqlResult<Row>>;
 }
 
 /**
@@ -19,6 +29,8 @@ export interface SqlDriver extends SqlClient {
    * Statements of others never get in between. `work` must not use the driver itself.
    */
   transaction<T>(work: (client: SqlClient) => Promise<T>): Promise<T>;
+  /** Runs one statement that commits by itself. Never runs it twice: when the connection is lost, it may be stored or not. */
+  commit<Row>(statement: NamedStatement, values: readonly unknown[]): Promise<SqlResult<Row>>;
   /** Ends what the driver opened itself; a pool or database it was given stays open. */
   close(): Promise<void>;
 }

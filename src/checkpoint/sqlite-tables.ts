@@ -48,6 +48,17 @@ const MIGRATIONS = [
      value BLOB NOT NULL,
      PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)
    ) STRICT;`,
+  `CREATE TABLE store_items (
+     written INTEGER PRIMARY KEY AUTOINCREMENT,
+     path TEXT NOT NULL,
+     key TEXT NOT NULL,
+     value TEXT NOT NULL,
+     vectors BLOB,
+     created_at INTEGER NOT NULL,
+     updated_at INTEGER NOT NULL,
+     expires_at REAL NOT NULL,
+     UNIQUE (path, key)
+   ) STRICT;`,
 ];
 
 /** The tables that hold rows of a thread. */

@@ -18,7 +18,8 @@ export { waitForSignal } from "./wait-for-signal.ts";
 export type { SignalOptions } from "./wait-for-signal.ts";
 export { sleep, sleepUntil } from "./sleep.ts";
 export { once } from "./once.ts";
-export type { OnceContext } from "./once.ts";
+export type { OnceContext } from "./once-work.ts";
+export type { OnceCommitter, OncePlace, TransactionSql } from "./once-tx.ts";
 
 export { withPolicies } from "./with-policies.ts";
 export type { BudgetPlace, GuardedNode, NodeLike, Policies } from "./with-policies.ts";

@@ -1,23 +1,14 @@
 import type { LangGraphRunnableConfig } from "@langchain/langgraph";
-import { isGraphBubbleUp } from "@langchain/langgraph";
 import { z } from "zod";
 import { parseOptions, PerdureError } from "../errors/index.ts";
 import { originalScratchpad } from "./attempt.ts";
 import { idempotencyKey } from "./idempotency-key.ts";
+import { onceTx } from "./once-tx.ts";
+import { NEVER, OnceKey, onceHome, refuseInterrupt, setOnceHome } from "./once-work.ts";
+import type { OnceContext } from "./once-work.ts";
 import { callTask, checkpointerOf, currentConfig, scratchpadOf, storeReturn, taskIdentity } from "./running-task.ts";
 import type { Scratchpad } from "./running-task.ts";
 import { asStored } from "./stored-form.ts";
-
-/** What {@link once} hands to the work it runs. */
-export interface OnceContext {
-  /**
-   * The same each time this work is done: after a crash between the effect and its record it is done again,
-   * with this very key. 64 hexadecimal digits.
-   */
-  readonly idempotencyKey: string;
-  /** Aborts when the run is cancelled or the node's time is over. */
-  readonly signal: AbortSignal;
-}
 
 /** What is stored of one try: LangGraph's record of a task that returned this. */
 type OnceRecord = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: string };
@@ -31,13 +22,6 @@ interface Work {
   readonly signal: AbortSignal;
 }
 
-const Key = z
-  .string()
-  .min(1)
-  .max(200)
-  .refine((key) => key.isWellFormed(), "must be well-formed text");
-const NEVER = new AbortController().signal;
-
 /**
  * Runs `fn` at most once in the running task and returns its result, also when the node runs again: after
  * an interrupt, in a retry, after a crash, in another process (H5). The result is stored before `once`
@@ -47,7 +31,8 @@ const NEVER = new AbortController().signal;
  * - A crash between the effect and its record repeats the effect; hand `idempotencyKey` on to make that harmless.
  * - The result comes back as the checkpointer stores it, the first time too: a Date as a string, an `undefined` field not at all.
  * - `fn` can't ask: an interrupt inside it is refused. Ask first, then do.
- * - Calls with different keys may run in parallel, and `once` may stand inside `once`.
+ * - Calls with different keys may run in parallel, and `once` may stand inside `once`: the key belongs to the node's task there too.
+ * - LangChain's own `ToolNode` runs several tool calls in one task: put the id of the call into the key there.
  *
  * Stands on LangGraph's `task`, so the streams of LangGraph show it as a task named `once(<key>)`. Without a
  * checkpointer the result is kept for as long as the run lasts.
@@ -58,18 +43,22 @@ const NEVER = new AbortController().signal;
  * const receipt = await once("charge", ({ idempotencyKey }) => payments.charge(order, { idempotencyKey }));
  */
 export async function once<T>(key: string, fn: (context: OnceContext) => T | Promise<T>): Promise<T> {
-  parseOptions("once", z.object({ key: Key, fn: z.function() }), { key, fn });
-  const config = currentConfig("once");
-  return recordedOnce(config, `once(${encodeURIComponent(key)})`, key, fn);
+  parseOptions("once", z.object({ key: OnceKey, fn: z.function() }), { key, fn });
+  return recordedOnce(currentConfig("once"), `once(${encodeURIComponent(key)})`, key, fn);
 }
+
+/** See {@link onceTx}: the effect is statements in the checkpointer's own database, and happens exactly once. */
+once.tx = onceTx;
 
 /** {@link once} under any name for the task; for what this library itself must know again. */
 export async function recordedOnce<T>(
-  config: LangGraphRunnableConfig,
+  within: LangGraphRunnableConfig,
   taskName: string,
   key: string,
   fn: (context: OnceContext) => T | Promise<T>,
 ): Promise<T> {
+  const { config, inside } = onceHome(within);
+  if (inside.includes(taskName)) throw insideOfItself(key);
   const scratchpad = originalScratchpad(scratchpadOf(config) as Scratchpad);
   let calls = started.get(scratchpad);
   if (calls === undefined) started.set(scratchpad, (calls = new Map()));
@@ -78,11 +67,14 @@ export async function recordedOnce<T>(
   if (running !== undefined) {
     return running.result.catch((error: unknown) => {
       // an attempt that was given up may still be at it, and stop because it was told to
-      if (running.signal.aborted && !signal.aborted) return recordedOnce(config, taskName, key, fn);
+      if (running.signal.aborted && !signal.aborted) return recordedOnce(within, taskName, key, fn);
       throw error;
     }) as Promise<T>;
   }
-  const result = firstResult(config, scratchpad, taskName, key, fn);
+  const result = firstResult(config, scratchpad, taskName, key, (context) => {
+    setOnceHome(currentConfig("once"), { config, inside: [...inside, taskName] });
+    return fn(context);
+  });
   calls.set(taskName, { result, signal });
   result.catch(() => calls.delete(taskName));
   return result;
@@ -121,7 +113,7 @@ async function firstResult<T>(
       await storeReturn("once", result);
       return result;
     });
-    if (failure !== undefined) throw refuseInterrupt(failure.error, key);
+    if (failure !== undefined) throw refuseInterrupt(failure.error, "once", key);
     context.signal.throwIfAborted(); // what was cancelled while it was stored may not be stored
     if (record === undefined) {
       throw new PerdureError("GRAPH_UNSUPPORTED", `LangGraph did not run once "${key}".`, {
@@ -132,10 +124,9 @@ async function firstResult<T>(
   }
 }
 
-function refuseInterrupt(error: unknown, key: string): unknown {
-  if (!isGraphBubbleUp(error)) return error;
-  return new PerdureError("ONCE_INTERRUPTED", `once "${key}" stopped to ask or to leave the node.`, {
-    hint: "Ask, wait and route in the node itself; keep only the effect inside of once.",
-    cause: error,
+/** It would wait for itself. */
+function insideOfItself(key: string): PerdureError {
+  return new PerdureError("OPTIONS_INVALID", `once "${key}" stands inside of once "${key}".`, {
+    hint: "Give the inner one a key of its own.",
   });
 }

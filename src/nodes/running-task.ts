@@ -61,6 +61,19 @@ export function withScratchpad(config: LangGraphRunnableConfig, scratchpad: Scra
   return { ...config, configurable: { ...config.configurable, __pregel_scratchpad: scratchpad } };
 }
 
+/**
+ * A copy of the config in which LangGraph can neither ask nor begin anything that it would keep a record of: a
+ * question, a task, a graph. Whoever tries gets what `refused` makes.
+ */
+export function withoutCalls(config: LangGraphRunnableConfig, refused: () => Error): LangGraphRunnableConfig {
+  const refuse = (): never => {
+    throw refused();
+  };
+  const closed: PropertyDescriptor = { get: refuse, set: refuse };
+  const counters = { interruptCounter: closed, callCounter: closed, subgraphCounter: closed };
+  return withScratchpad(config, Object.create(scratchpadOf(config) as Scratchpad, counters) as Scratchpad);
+}
+
 /** Where the task's graph stores its checkpoints; undefined without a checkpointer. */
 export function checkpointerOf(config: LangGraphRunnableConfig): BaseCheckpointSaver | undefined {
   const configurable: Record<string, unknown> = config.configurable ?? {};
@@ -134,12 +147,27 @@ export async function storeReturn(caller: string, value: unknown): Promise<void>
   );
 }
 
+/** A checkpoint that a task builds on. */
+export interface TaskCheckpoint {
+  /** The namespace of the graph it is of. */
+  readonly namespace: string;
+  readonly id: string;
+}
+
 /**
- * The namespace of the graph that is at this checkpoint. A node, and each call inside of it, has a
- * longer namespace of its own, in which LangGraph would not look for what was stored.
+ * The checkpoints that the running task builds on: that of its own graph, and those of the graphs around it.
+ * A node, and each call inside of it, has a longer namespace of its own, in which nothing is stored.
  */
-function graphNamespace(config: LangGraphRunnableConfig, checkpointId: string): string {
+export function taskCheckpoints(config: LangGraphRunnableConfig): TaskCheckpoint[] {
   const heads = (config.configurable?.["checkpoint_map"] ?? {}) as Readonly<Record<string, string>>;
-  const here = Object.keys(heads).filter((namespace) => heads[namespace] === checkpointId);
-  return here.toSorted((one, other) => one.length - other.length)[0] ?? "";
+  const namespaces = new Map<string, string>();
+  for (const [namespace, id] of Object.entries(heads)) {
+    if (namespace.length < (namespaces.get(id)?.length ?? Infinity)) namespaces.set(id, namespace);
+  }
+  return [...namespaces].map(([id, namespace]) => ({ namespace, id }));
+}
+
+/** The namespace of the graph that is at this checkpoint. */
+function graphNamespace(config: LangGraphRunnableConfig, checkpointId: string): string {
+  return taskCheckpoints(config).find(({ id }) => id === checkpointId)?.namespace ?? "";
 }

@@ -27,20 +27,21 @@ describeWithPostgres("the tables in Postgres", () => {
   }
 
   const all = [
-    "checkpoint_blobs",
-    "checkpoint_migrations",
-    "checkpoint_writes",
-    "checkpoints",
     "perdure_answers",
+    "perdure_blobs",
+    "perdure_checkpoints",
     "perdure_migrations",
+    "perdure_once",
     "perdure_threads",
+    "perdure_writes",
   ];
 
   it("H14: are made once by six processes that start at the same time", async () => {
     const opened = await Promise.all(Array.from({ length: 6 }, () => openCheckpointer(database.url, { poolSize: 2 })));
     expect(await tablesIn("public")).toEqual(all);
     const { rows } = await admin.query("SELECT v FROM perdure_migrations ORDER BY v");
-    expect(rows).toEqual([{ v: 0 }, { v: 1 }]);
+    expect(rows.length).toBeGreaterThan(0);
+    expect(rows).toEqual(rows.map((_row, v) => ({ v })));
     await Promise.all(opened.map((checkpointer) => checkpointer.close()));
   });
 

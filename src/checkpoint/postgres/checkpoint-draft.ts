@@ -1,0 +1,209 @@
+import type { ChannelVersions, Checkpoint, CheckpointMetadata } from "@langchain/langgraph-checkpoint";
+import { commonItems } from "./common-items.ts";
+import { encodeBody } from "./checkpoint-body.ts";
+import type { BlobRow, CheckpointRow } from "./flush-statement.ts";
+import type { KnownCheckpoint, ValueRef } from "./known-checkpoints.ts";
+import type { KnownItems, Primitives } from "./known-items.ts";
+import { EMPTY_LIST, lengthOf, newLineage, planList } from "./list-ref.ts";
+import type { ListRef } from "./list-ref.ts";
+import type { StoredBytes, ValueCodec } from "./value-codec.ts";
+
+/** A checkpoint ready to be stored. */
+export interface CheckpointDraft {
+  readonly row: CheckpointRow;
+  readonly blobs: readonly BlobRow[];
+  /** What it stands on: the thread as the rows it refers to were found. Absent when it refers to none. */
+  readonly basis: KnownCheckpoint | undefined;
+  /** Called once it is stored. */
+  readonly stored: (at: { readonly thread: number; readonly generation: number }) => KnownCheckpoint;
+}
+
+/** What a draft is made of. */
+export interface DraftInput {
+  readonly codec: ValueCodec;
+  readonly items: KnownItems;
+  readonly ns: string;
+  readonly parentId: string | undefined;
+  readonly checkpoint: Checkpoint;
+  readonly metadata: CheckpointMetadata;
+  readonly newVersions: ChannelVersions;
+  /** The parent, when it is remembered. */
+  readonly parent: KnownCheckpoint | undefined;
+  /** Whether lists may grow where they are: not when somebody else was found to have gone on from there. */
+  readonly mayAppend: boolean;
+  /** Reads the parent when it is not. */
+  readonly readParent: () => Promise<KnownCheckpoint | undefined>;
+  /** The stored items of a list, as JSON without brackets; undefined when they are not plain JSON. */
+  readonly readList: (parent: KnownCheckpoint, ref: ListRef) => Promise<string | undefined>;
+}
+
+interface ChannelDraft {
+  readonly ref: ValueRef;
+  readonly blob?: BlobRow;
+  readonly primitives?: Primitives;
+  /** Items of a list that are to be remembered. */
+  readonly items?: { readonly from: number; readonly items: readonly unknown[]; readonly before: Primitives };
+}
+
+/** Values up to this size lie in the checkpoint's row: a row of their own would take more. */
+const INLINE_BYTES = 100;
+/** So many items at the end of a list are stored again without asking whether they changed. */
+const CHEAP_ITEMS = 8;
+const NO_PRIMITIVES: Primitives = [];
+
+/**
+ * Prepares a checkpoint: of each channel that changed only what is new. All values are serialized before this
+ * function first waits, since the graph may change them later.
+ */
+export async function draftCheckpoint(input: DraftInput): Promise<CheckpointDraft> {
+  const { codec, items, ns, parentId, checkpoint, metadata } = input;
+  // What is not said to be new was stored with the parent; where there is no parent, it was never there.
+  const channels = Object.entries(checkpoint.channel_values)
+    .filter(([channel]) => parentId !== undefined || channel in input.newVersions)
+    .map(([channel, value]) => ({ channel, draft: draftChannel(input, channel, value) }));
+  const parent = input.parent ?? (await input.readParent());
+  const drafts = await Promise.all(
+    channels.map(async ({ channel, draft }) => [channel, await draft(parent)] as const),
+  );
+  const refs = new Map(drafts.map(([channel, { ref }]) => [channel, ref]));
+  const { body, lineages, upTos } = await encodeBody(codec, checkpoint, metadata, refs);
+  return {
+    row: { ns, id: checkpoint.id, parentId, body, lineages, upTos },
+    blobs: drafts.flatMap(([, { blob }]) => blob ?? []),
+    basis: parent,
+    stored: ({ thread, generation }) => {
+      const primitives = new Map<string, Primitives>();
+      for (const [channel, { ref, primitives: same, items: list }] of drafts) {
+        if (same !== undefined) primitives.set(channel, same);
+        if (list === undefined || ref.kind !== "list") continue;
+        primitives.set(channel, items.remember(ref.ref, list.from, list.items, list.before));
+      }
+      return { thread, generation, versions: checkpoint.channel_versions, refs, primitives };
+    },
+  };
+}
+
+/** Serializes at once what must be; what depends on the parent is decided when that is known. */
+function draftChannel(
+  input: DraftInput,
+  channel: string,
+  value: unknown,
+): (parent: KnownCheckpoint | undefined) => Promise<ChannelDraft> {
+  if (isSmall(value)) return async () => ({ ref: { kind: "inline", value } });
+  const { parent } = input;
+  const same = parent && unchanged(input, parent, channel);
+  if (same !== undefined) return async () => same;
+  if (Array.isArray(value)) return draftList(input, channel, value);
+  const dumped = input.codec.dump(value);
+  dumped.catch(ignore);
+  return async (known) => {
+    const found = parent === undefined && known ? unchanged(input, known, channel) : undefined;
+    if (found !== undefined) return found;
+    const stored = await dumped;
+    if (stored.type === null && stored.bytes.byteLength <= INLINE_BYTES) {
+      return { ref: { kind: "inline", value: JSON.parse(Buffer.from(stored.bytes).toString()) as unknown } };
+    }
+    const { id: lineage } = newLineage(1);
+    return { ref: { kind: "blob", lineage }, blob: { lineage, start: 0, stored } };
+  };
+}
+
+function draftList(
+  input: DraftInput,
+  channel: string,
+  value: readonly unknown[],
+): (parent: KnownCheckpoint | undefined) => Promise<ChannelDraft> {
+  const { codec, items, parent } = input;
+  const before = listBefore(input, parent, channel);
+  const common = items.common(before.ref, before.primitives, value);
+  const all = value.slice();
+  if (parent !== undefined && lengthOf(before.ref) - common <= CHEAP_ITEMS) {
+    const { ref, append } = planList(before.ref, common, all.length);
+    if (append === undefined) {
+      return async () => ({ ref: { kind: "list", ref }, primitives: before.primitives.slice(0, all.length) });
+    }
+    const { lineage, start } = append;
+    const tail = all.slice(start);
+    items.taken(tail);
+    const dumped = codec.dumpItems(tail);
+    dumped.catch(ignore);
+    return async () => ({
+      ref: { kind: "list", ref },
+      blob: { lineage: lineage.id, start, stored: await dumped },
+      items: { from: start, items: tail, before: before.primitives },
+    });
+  }
+  items.taken(all);
+  const dumped = codec.dumpItems(all);
+  dumped.catch(ignore);
+  return async (known) => {
+    const found = parent === undefined && known ? unchanged(input, known, channel) : undefined;
+    if (found !== undefined) return found;
+    const stored = await dumped;
+    const { ref } = listBefore(input, known, channel);
+    const comparison = known && (await compare(input, known, ref, stored));
+    const plan = planList(ref, comparison?.common ?? 0, all.length);
+    const draft: ChannelDraft = {
+      ref: { kind: "list", ref: plan.ref },
+      items: { from: 0, items: all, before: NO_PRIMITIVES },
+    };
+    if (plan.append === undefined) return draft;
+    const { lineage, start } = plan.append;
+    const tail = start === 0 ? stored : (comparison as Comparison).from(start);
+    return { ...draft, blob: { lineage: lineage.id, start, stored: tail } };
+  };
+}
+
+type Comparison = ReturnType<typeof commonItems>;
+
+async function compare(
+  input: DraftInput,
+  known: KnownCheckpoint,
+  ref: ListRef,
+  stored: StoredBytes,
+): Promise<Comparison | undefined> {
+  if (stored.type !== null || lengthOf(ref) === 0) return undefined;
+  const text = await input.readList(known, ref);
+  return text === undefined ? undefined : commonItems(text, lengthOf(ref), stored);
+}
+
+/** The channel as it was, when LangGraph says that it did not change. */
+function unchanged(input: DraftInput, parent: KnownCheckpoint, channel: string): ChannelDraft | undefined {
+  if (channel in input.newVersions) return undefined;
+  const version = input.checkpoint.channel_versions[channel];
+  const ref = parent.refs.get(channel);
+  if (ref === undefined || version === undefined || parent.versions[channel] !== version) return undefined;
+  const primitives = parent.primitives.get(channel);
+  return primitives === undefined ? { ref } : { ref, primitives };
+}
+
+function listBefore(
+  { mayAppend }: DraftInput,
+  parent: KnownCheckpoint | undefined,
+  channel: string,
+): { ref: ListRef; primitives: Primitives } {
+  const ref = parent?.refs.get(channel);
+  if (ref?.kind !== "list") return { ref: EMPTY_LIST, primitives: NO_PRIMITIVES };
+  const { segments, sealed } = ref.ref;
+  return {
+    ref: { segments, sealed: sealed || !mayAppend },
+    primitives: parent?.primitives.get(channel) ?? NO_PRIMITIVES,
+  };
+}
+
+function isSmall(value: unknown): boolean {
+  switch (typeof value) {
+    case "string":
+      return value.length <= INLINE_BYTES / 2;
+    case "number":
+    case "boolean":
+    case "undefined":
+      return true;
+    default:
+      return value === null || (Array.isArray(value) && value.length === 0);
+  }
+}
+
+function ignore(): void {
+  // It is awaited later; until then nobody may call it unhandled.
+}

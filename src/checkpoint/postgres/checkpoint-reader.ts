@@ -1,0 +1,393 @@
+import { isDeepStrictEqual } from "node:util";
+import { TASKS, maxChannelVersion } from "@langchain/langgraph-checkpoint";
+import type { Checkpoint, CheckpointMetadata, CheckpointTuple } from "@langchain/langgraph-checkpoint";
+import { PerdureError } from "../../errors/index.ts";
+import { nextChannelVersion } from "../channel-version.ts";
+import type { SqlDriver } from "../sql-driver.ts";
+import { decodeBody } from "./checkpoint-body.ts";
+import type { KnownCheckpoint, ValueRef } from "./known-checkpoints.ts";
+import type { ListRef } from "./list-ref.ts";
+import type { SaverTables } from "./saver-tables.ts";
+import type { StoredRow, ValueCodec } from "./value-codec.ts";
+
+/** Which checkpoints are read, newest first. */
+export interface CheckpointQuery {
+  readonly threadId?: string | undefined;
+  readonly ns?: string | undefined;
+  readonly id?: string | undefined;
+  /** Only those whose id is smaller. */
+  readonly before?: string | undefined;
+  readonly limit?: number | undefined;
+  /** Only those whose metadata has these values. */
+  readonly filter?: Record<string, unknown> | undefined;
+}
+
+/** A row of `checkpoints` with its thread. */
+interface CheckpointRow extends StoredRow {
+  readonly thread_id: string;
+  readonly thread: unknown;
+  readonly generation: unknown;
+  readonly ns: string;
+  readonly id: string;
+  readonly parent_id: string | null;
+  readonly lineages: readonly unknown[];
+  readonly up_tos: readonly unknown[];
+}
+
+/** One row of the statement that reads checkpoints whole. */
+type AnyRow =
+  | (CheckpointRow & { readonly kind: "checkpoint" })
+  | (Omit<BlobsRow, "start"> & { readonly kind: "blobs"; readonly idx: number })
+  | (WritesRow & { readonly kind: "writes" });
+
+/** All rows of a lineage: their texts joined where all are text, else each with its type. */
+interface BlobsRow {
+  readonly thread: unknown;
+  readonly lineage: unknown;
+  /** The index of the first item. */
+  readonly start: number;
+  readonly text: string | null;
+  readonly types: readonly (string | null)[] | null;
+  readonly parts: readonly Uint8Array[] | null;
+}
+
+interface WritesRow extends StoredRow {
+  readonly thread: unknown;
+  readonly ns: string;
+  readonly id: string;
+  readonly task_id: string;
+}
+
+interface DecodedRow {
+  readonly row: CheckpointRow;
+  readonly checkpoint: Checkpoint;
+  readonly metadata: CheckpointMetadata;
+  readonly refs: ReadonlyMap<string, ValueRef>;
+}
+
+/** How many checkpoints are read at once. */
+const PAGE = 200;
+
+const COLUMNS =
+  "t.thread_id, t.thread, t.generation, c.ns, c.id, c.parent_id, c.lineages, c.up_tos, c.type, c.text, c.bytes";
+
+/** Reads checkpoints and puts their values together. */
+export class CheckpointReader {
+  readonly #driver: SqlDriver;
+  readonly #codec: ValueCodec;
+  readonly #tables: SaverTables;
+
+  constructor(driver: SqlDriver, codec: ValueCodec, tables: SaverTables) {
+    this.#driver = driver;
+    this.#codec = codec;
+    this.#tables = tables;
+  }
+
+  /** The checkpoint with this id, or the newest one of the namespace, in one statement. */
+  async tuple(threadId: string, ns: string, id: string | undefined): Promise<CheckpointTuple | undefined> {
+    const [where, values] = whereOf({ threadId, ns, id });
+    const [tuple] = await this.#wholeTuples(`${this.#select(where)} ORDER BY c.id DESC LIMIT 1`, values);
+    return tuple;
+  }
+
+  /** The newest checkpoint of each namespace at or below one of `namespaces`. */
+  async newestBelow(threadId: string, namespaces: readonly string[]): Promise<CheckpointTuple[]> {
+    const { threads, checkpoints } = this.#tables;
+    return this.#wholeTuples(
+      `SELECT DISTINCT ON (c.ns) ${COLUMNS} FROM ${threads} t JOIN ${checkpoints} c ON c.thread = t.thread
+        WHERE t.thread_id = $1 AND EXISTS (SELECT FROM unnest($2::text[]) AS above
+          WHERE above = '' OR c.ns = above OR starts_with(c.ns, above || '|'))
+        ORDER BY c.ns, c.id DESC`,
+      [threadId, namespaces],
+    );
+  }
+
+  /** The checkpoints, newest first, a page at a time. */
+  async *list(query: CheckpointQuery): AsyncGenerator<CheckpointTuple> {
+    let { limit = Number.POSITIVE_INFINITY } = query;
+    let after: CheckpointRow | undefined;
+    while (limit > 0) {
+      const size = query.filter === undefined ? Math.min(limit, PAGE) : PAGE;
+      const [where, values] = whereOf(query, after);
+      const sql = `${this.#select(where)} ORDER BY c.id DESC, c.thread DESC, c.ns DESC LIMIT ${size}`;
+      const { rows } = await this.#driver.query<CheckpointRow>(sql, values);
+      const decoded = await Promise.all(rows.map((row) => this.#decode(row)));
+      const matching = decoded.filter(({ metadata }) => matches(metadata, query.filter)).slice(0, limit);
+      yield* await this.#tuplesOf(matching);
+      limit -= matching.length;
+      after = rows.at(-1);
+      if (rows.length < size) return;
+    }
+  }
+
+  /** Where the values of a checkpoint lie, without the values. */
+  async known(threadId: string, ns: string, id: string): Promise<KnownCheckpoint | undefined> {
+    const [where, values] = whereOf({ threadId, ns, id });
+    const { rows } = await this.#driver.query<CheckpointRow>(this.#select(where), values);
+    if (rows[0] === undefined) return undefined;
+    const { checkpoint, refs } = await this.#decode(rows[0]);
+    return {
+      thread: Number(rows[0].thread),
+      generation: Number(rows[0].generation),
+      versions: checkpoint.channel_versions,
+      refs,
+      primitives: new Map(),
+    };
+  }
+
+  /** The items of a list as JSON without brackets; undefined where they are not plain JSON. */
+  async listText(thread: number, ref: ListRef): Promise<string | undefined> {
+    const lineages = ref.segments.map(({ lineage }) => lineage.id);
+    const upTos = ref.segments.map(({ upTo }) => upTo);
+    const { rows } = await this.#driver.query<BlobsRow>(
+      this.#blobs("SELECT $1::int8 AS thread, l.* FROM unnest($2::int8[], $3::int4[]) AS l(lineage, up_to)"),
+      [thread, lineages, upTos],
+    );
+    const found = new Map(rows.map((row) => [Number(row.lineage), row]));
+    const parts: string[] = [];
+    let from = 0;
+    for (const [index, { lineage, upTo }] of ref.segments.entries()) {
+      const row = found.get(lineage.id);
+      if (row?.text == null) return undefined;
+      const endsWithRow = index === ref.segments.length - 1 && !ref.sealed;
+      parts.push(endsWithRow && row.start === from ? row.text : sliceOf(row.text, from - row.start, upTo - row.start));
+      from = upTo;
+    }
+    return parts.join(",");
+  }
+
+  /** How many of these checkpoints of the thread are stored. */
+  async countStored(
+    threadId: string,
+    wanted: readonly { readonly namespace: string; readonly id: string }[],
+  ): Promise<number> {
+    const { threads, checkpoints } = this.#tables;
+    const { rows } = await this.#driver.query<{ stored: number }>(
+      `SELECT count(*)::int AS stored FROM unnest($2::text[], $3::text[]) AS wanted(ns, id)
+         JOIN ${threads} t ON t.thread_id = $1
+         JOIN ${checkpoints} c ON c.thread = t.thread AND c.ns = wanted.ns AND c.id = wanted.id`,
+      [threadId, wanted.map(({ namespace }) => namespace), wanted.map(({ id }) => id)],
+    );
+    return rows[0]?.stored ?? 0;
+  }
+
+  #select(where: string): string {
+    const { threads, checkpoints } = this.#tables;
+    return `SELECT ${COLUMNS} FROM ${threads} t JOIN ${checkpoints} c ON c.thread = t.thread WHERE ${where}`;
+  }
+
+  /** Reads the lineages in `need`, a query of thread, lineage and up_to. */
+  #blobs(need: string): string {
+    return `SELECT n.thread, n.lineage, min(b.start) AS start,
+        CASE WHEN bool_and(b.type IS NULL) THEN string_agg(b.text, ',' ORDER BY b.start) END AS text,
+        CASE WHEN NOT bool_and(b.type IS NULL) THEN array_agg(b.type ORDER BY b.start) END AS types,
+        CASE WHEN NOT bool_and(b.type IS NULL)
+          THEN array_agg(coalesce(b.bytes, convert_to(b.text, 'UTF8')) ORDER BY b.start) END AS parts
+      FROM (${need}) n
+      JOIN ${this.#tables.blobs} b ON b.thread = n.thread AND b.lineage = n.lineage AND b.start < n.up_to
+     GROUP BY n.thread, n.lineage`;
+  }
+
+  /** What the checkpoints of `cp` consist of. */
+  #contents(cp: string): { blobs: string; writes: string } {
+    return {
+      blobs: this.#blobs(
+        `SELECT cp.thread, l.lineage, max(l.up_to) AS up_to FROM ${cp} cp, unnest(cp.lineages, cp.up_tos) AS l(lineage, up_to)
+          GROUP BY cp.thread, l.lineage`,
+      ),
+      writes: `SELECT w.thread, w.ns, w.checkpoint_id AS id, w.task_id, w.idx, w.type, w.text, w.bytes
+        FROM ${cp} cp JOIN ${this.#tables.writes} w ON w.thread = cp.thread AND w.ns = cp.ns AND w.checkpoint_id = cp.id`,
+    };
+  }
+
+  /** Reads few checkpoints with all they consist of, in one statement. */
+  async #wholeTuples(select: string, values: readonly unknown[]): Promise<CheckpointTuple[]> {
+    const { blobs, writes } = this.#contents("cp");
+    const { rows } = await this.#driver.query<AnyRow>(
+      `WITH cp AS MATERIALIZED (${select}), b AS (${blobs}), w AS (${writes})
+       SELECT 'checkpoint' AS kind, cp.thread_id, cp.thread, cp.generation, cp.ns, cp.id, cp.parent_id, cp.lineages, cp.up_tos,
+              cp.type, cp.text, cp.bytes, NULL::int8 AS lineage, NULL::text[] AS types, NULL::bytea[] AS parts, NULL::text COLLATE "C" AS task_id, NULL::int4 AS idx
+         FROM cp
+        UNION ALL
+       SELECT 'blobs', NULL, b.thread, NULL, NULL, NULL, NULL, NULL, NULL, NULL, b.text, NULL, b.lineage, b.types, b.parts, NULL, b.start
+         FROM b
+        UNION ALL
+       SELECT 'writes', NULL, w.thread, NULL, w.ns, w.id, NULL, NULL, NULL, w.type, w.text, w.bytes, NULL, NULL, NULL, w.task_id, w.idx
+         FROM w
+        ORDER BY task_id NULLS FIRST, idx`,
+      values,
+    );
+    const checkpoints: CheckpointRow[] = [];
+    const contents = new Contents(this.#codec);
+    for (const row of rows) {
+      if (row.kind === "checkpoint") checkpoints.push(row);
+      else if (row.kind === "blobs") contents.addBlobs({ ...row, start: row.idx });
+      else contents.addWrites(row);
+    }
+    return Promise.all(checkpoints.map(async (row) => this.#assemble(await this.#decode(row), contents)));
+  }
+
+  async #tuplesOf(decoded: readonly DecodedRow[]): Promise<CheckpointTuple[]> {
+    if (decoded.length === 0) return [];
+    const cp = `unnest($1::int8[], $2::text[], $3::text[], $4::text[], $5::text[]) AS`;
+    const given = `(SELECT thread, ns, id, lineages::int8[] AS lineages, up_tos::int4[] AS up_tos
+      FROM ${cp} g(thread, ns, id, lineages, up_tos))`;
+    const { blobs, writes } = this.#contents(given);
+    const rows = decoded.map(({ row }) => row);
+    const values = [
+      rows.map(({ thread }) => Number(thread)),
+      rows.map(({ ns }) => ns),
+      rows.map(({ id }) => id),
+      rows.map(({ lineages }) => `{${lineages.join()}}`),
+      rows.map(({ up_tos }) => `{${up_tos.join()}}`),
+    ];
+    const contents = new Contents(this.#codec);
+    const [blobRows, writeRows] = await Promise.all([
+      this.#driver.query<BlobsRow>(blobs, values),
+      this.#driver.query<WritesRow>(`${writes} ORDER BY w.task_id, w.idx`, values),
+    ]);
+    for (const row of blobRows.rows) contents.addBlobs(row);
+    for (const row of writeRows.rows) contents.addWrites(row);
+    return Promise.all(decoded.map((row) => this.#assemble(row, contents)));
+  }
+
+  async #decode(row: CheckpointRow): Promise<DecodedRow> {
+    const { checkpoint, metadata, refs } = await decodeBody(
+      this.#codec,
+      row,
+      row.lineages.map(Number),
+      row.up_tos.map(Number),
+    );
+    return { row, checkpoint: { ...checkpoint, id: row.id }, metadata, refs };
+  }
+
+  async #assemble({ row, checkpoint, metadata, refs }: DecodedRow, contents: Contents): Promise<CheckpointTuple> {
+    const { thread_id, ns, id, parent_id } = row;
+    const thread = Number(row.thread);
+    const values = await Promise.all(
+      [...refs].map(async ([channel, ref]) => [channel, await contents.value(thread, ref)] as const),
+    );
+    const complete = { ...checkpoint, channel_values: Object.fromEntries(values) };
+    if (complete.v < 4 && parent_id !== null) await this.#moveSends(complete, row);
+    const configOf = (checkpoint_id: string) => ({ configurable: { thread_id, checkpoint_ns: ns, checkpoint_id } });
+    return {
+      config: configOf(id),
+      checkpoint: complete,
+      metadata,
+      pendingWrites: await contents.writesOf(thread, ns, id),
+      ...(parent_id === null ? {} : { parentConfig: configOf(parent_id) }),
+    };
+  }
+
+  /** Before version 4, what `Send` had sent was a pending write of the parent; since then it is a channel's value. */
+  async #moveSends(checkpoint: Checkpoint, { thread, ns, parent_id }: CheckpointRow): Promise<void> {
+    const { rows } = await this.#driver.query<WritesRow>(
+      `SELECT thread, ns, checkpoint_id AS id, task_id, type, text, bytes FROM ${this.#tables.writes}
+        WHERE thread = $1 AND ns = $2 AND checkpoint_id = $3 ORDER BY task_id, idx`,
+      [Number(thread), ns, parent_id],
+    );
+    const contents = new Contents(this.#codec);
+    for (const row of rows) contents.addWrites(row);
+    const writes = await contents.writesOf(Number(thread), ns, parent_id as string);
+    checkpoint.channel_values[TASKS] = writes.filter(([, channel]) => channel === TASKS).map(([, , value]) => value);
+    const versions = Object.values(checkpoint.channel_versions);
+    checkpoint.channel_versions[TASKS] =
+      versions.length > 0 ? (maxChannelVersion(...versions) as number) : nextChannelVersion(undefined);
+  }
+}
+
+/** The values and writes that were read for some checkpoints. */
+class Contents {
+  readonly #codec: ValueCodec;
+  readonly #blobs = new Map<string, { readonly start: number; readonly rows: readonly StoredRow[] }>();
+  readonly #items = new Map<string, Promise<unknown[]>>();
+  readonly #writes = new Map<string, WritesRow[]>();
+
+  constructor(codec: ValueCodec) {
+    this.#codec = codec;
+  }
+
+  addBlobs({ thread, lineage, start, text, types, parts }: BlobsRow): void {
+    const rows: StoredRow[] =
+      types === null || parts === null
+        ? [{ type: null, text, bytes: null }]
+        : types.map((type, index) => {
+            const bytes = parts[index] as Uint8Array;
+            return type === null ? { type, text: Buffer.from(bytes).toString(), bytes: null } : { type, text: null, bytes };
+          });
+    this.#blobs.set(`${Number(thread)} ${Number(lineage)}`, { start, rows });
+  }
+
+  addWrites(row: WritesRow): void {
+    const key = JSON.stringify([Number(row.thread), row.ns, row.id]);
+    const rows = this.#writes.get(key);
+    if (rows === undefined) this.#writes.set(key, [row]);
+    else rows.push(row);
+  }
+
+  async value(thread: number, ref: ValueRef): Promise<unknown> {
+    if (ref.kind === "inline") return ref.value;
+    if (ref.kind === "blob") return this.#codec.load(this.#found(thread, ref.lineage).rows[0] as StoredRow);
+    const list: unknown[] = [];
+    for (const { lineage, upTo } of ref.ref.segments) {
+      const { start } = this.#found(thread, lineage.id);
+      const items = await this.#itemsOf(thread, lineage.id);
+      for (let index = list.length; index < upTo; index += 1) list.push(items[index - start]);
+    }
+    return list;
+  }
+
+  async writesOf(thread: number, ns: string, id: string): Promise<[string, string, unknown][]> {
+    const rows = this.#writes.get(JSON.stringify([thread, ns, id])) ?? [];
+    const loaded = await Promise.all(
+      rows.map(async (row) => {
+        const pairs = (await this.#codec.load(row)) as [string, unknown][];
+        return pairs.map(([channel, value]): [string, string, unknown] => [row.task_id, channel, value]);
+      }),
+    );
+    return loaded.flat();
+  }
+
+  #itemsOf(thread: number, lineage: number): Promise<unknown[]> {
+    const key = `${thread} ${lineage}`;
+    let items = this.#items.get(key);
+    if (items === undefined) this.#items.set(key, (items = this.#codec.loadItems(this.#found(thread, lineage).rows)));
+    return items;
+  }
+
+  #found(thread: number, lineage: number): { readonly start: number; readonly rows: readonly StoredRow[] } {
+    const found = this.#blobs.get(`${thread} ${lineage}`);
+    if (found === undefined) {
+      throw new PerdureError("CHECKPOINT_DAMAGED", `the rows of lineage ${lineage} of thread key ${thread} are missing.`, {
+        hint: "Somebody deleted rows of perdure_blobs by hand; use prune and deleteThread. Restore them from a backup.",
+      });
+    }
+    return found;
+  }
+}
+
+function whereOf(query: CheckpointQuery, after?: CheckpointRow): [where: string, values: unknown[]] {
+  const values: unknown[] = [];
+  const terms: string[] = [];
+  const add = (term: (place: string) => string, value: unknown): void => {
+    if (value !== undefined) terms.push(term(`$${values.push(value)}`));
+  };
+  add((place) => `t.thread_id = ${place}`, query.threadId);
+  add((place) => `c.ns = ${place}`, query.ns);
+  add((place) => `c.id = ${place}`, query.id);
+  add((place) => `c.id < ${place}`, query.before);
+  if (after !== undefined) {
+    const places = [after.id, Number(after.thread), after.ns].map((value) => `$${values.push(value)}`);
+    terms.push(`(c.id, c.thread, c.ns) < (${places.join(", ")})`);
+  }
+  return [terms.join(" AND ") || "true", values];
+}
+
+function matches(metadata: CheckpointMetadata, filter: Record<string, unknown> | undefined): boolean {
+  const found: Record<string, unknown> = { ...metadata };
+  return Object.entries(filter ?? {}).every(([key, value]) => isDeepStrictEqual(found[key], value));
+}
+
+function sliceOf(text: string, from: number, to: number): string {
+  return JSON.stringify((JSON.parse(`[${text}]`) as unknown[]).slice(from, to)).slice(1, -1);
+}

@@ -1,0 +1,199 @@
+import type { StoredBytes } from "./value-codec.ts";
+import type { SaverTables } from "./saver-tables.ts";
+
+/** What must hold for a commit to be made, all of it judged against the thread's locked row. */
+export interface CommitCondition {
+  /** The thread as it was when the commit was prepared; undefined when nothing depends on it. */
+  readonly basis: { readonly thread: number; readonly generation: number } | undefined;
+  readonly epoch: number | undefined;
+  /** The new checkpoint must stand on the root's head, and be newer. */
+  readonly onHead: boolean;
+}
+
+/** One row of a list or another value of a channel. */
+export interface BlobRow {
+  readonly lineage: number;
+  readonly start: number;
+  readonly stored: StoredBytes;
+}
+
+/** A checkpoint as a row. */
+export interface CheckpointRow {
+  readonly ns: string;
+  readonly id: string;
+  readonly parentId: string | undefined;
+  readonly body: StoredBytes;
+  readonly lineages: readonly number[];
+  readonly upTos: readonly number[];
+}
+
+/** Writes of a task as a row: its whole result, or one special write. */
+export interface WritesRow {
+  readonly ns: string;
+  readonly checkpointId: string;
+  readonly taskId: string;
+  /** 0 for the result, which stays once it is there; any other is replaced. */
+  readonly idx: number;
+  readonly stored: StoredBytes;
+}
+
+/** One `put` or `putWrites`. */
+export interface Commit {
+  readonly threadId: string;
+  readonly condition: CommitCondition;
+  readonly checkpoint?: CheckpointRow;
+  readonly blobs: readonly BlobRow[];
+  readonly writes: readonly WritesRow[];
+}
+
+/** What was found of the thread, and so whether the commit was made. */
+export interface Verdict {
+  readonly made: boolean;
+  readonly thread: number;
+  readonly generation: number;
+  readonly epoch: number;
+  /** The root's newest checkpoint before. */
+  readonly head: string | undefined;
+}
+
+/** A verdict as a row of the statement. */
+export interface VerdictRow {
+  /** Which commit, from 1. */
+  readonly n: unknown;
+  readonly ok: boolean;
+  readonly thread: unknown;
+  readonly generation: unknown;
+  readonly epoch: unknown;
+  readonly head: string | null;
+}
+
+/**
+ * The statement that stores any number of commits to any number of threads, each whole or not at all.
+ *
+ * It first locks the rows of the threads, in order, so that nobody waits in a circle. What decides is in
+ * the locked row and nowhere else: after waiting for a lock, a statement sees the newest version of the
+ * locked row, but of every other table what was there when it began.
+ *
+ * @param options.wait Whether to wait for a thread whose row somebody else has locked; otherwise there is no
+ *   verdict for it, and the other threads need not wait.
+ */
+export function flushStatement(
+  { threads, checkpoints, blobs, writes }: SaverTables,
+  options: { readonly wait: boolean },
+): string {
+  // The stored values come as one parameter, which travels as it is; each row cuts its own out of it.
+  const stored = `x.type,
+      CASE WHEN x.type IS NULL THEN convert_from(substr($1::bytea, x.at, x.length), 'UTF8') END,
+      CASE WHEN x.type IS NOT NULL THEN substr($1::bytea, x.at, x.length) END`;
+  return `
+WITH op AS (
+  SELECT * FROM unnest($2::text[], $3::int8[], $4::int4[], $5::int8[], $6::bool[], $7::text[], $8::text[])
+    WITH ORDINALITY AS o(thread_id, thread, generation, epoch, on_head, parent_id, head, n)
+), locked AS MATERIALIZED (
+  SELECT thread_id, thread, generation, epoch, head FROM ${threads}
+   WHERE thread_id = ANY ($2::text[]) ORDER BY thread_id FOR NO KEY UPDATE${options.wait ? "" : " SKIP LOCKED"}
+), missing AS (
+  SELECT o.* FROM op o
+   WHERE NOT EXISTS (SELECT FROM ${threads} t WHERE t.thread_id = o.thread_id)
+     AND o.thread IS NULL AND coalesce(o.epoch, 0) = 0 AND NOT (o.on_head AND o.parent_id IS NOT NULL)
+), made AS (
+  INSERT INTO ${threads} (thread_id, head)
+  SELECT thread_id, max(head COLLATE "C") FROM missing GROUP BY thread_id ORDER BY thread_id COLLATE "C"
+  ON CONFLICT DO NOTHING RETURNING thread_id, thread, generation, epoch
+), judged AS MATERIALIZED (
+  SELECT o.n, l.thread, l.generation, l.epoch, l.head, o.head AS next,
+         (o.thread IS NULL OR (o.thread = l.thread AND o.generation = l.generation))
+     AND (o.epoch IS NULL OR o.epoch = l.epoch)
+     AND (NOT o.on_head OR (o.parent_id IS NOT DISTINCT FROM l.head AND (l.head IS NULL OR o.head > l.head))) AS ok
+    FROM op o JOIN locked l ON l.thread_id = o.thread_id
+   UNION ALL
+  SELECT o.n, m.thread, m.generation, m.epoch, NULL, NULL, true
+    FROM missing o JOIN made m ON m.thread_id = o.thread_id
+), advanced AS (
+  UPDATE ${threads} t SET head = a.head
+    FROM (SELECT thread, max(next COLLATE "C") AS head FROM judged WHERE ok AND next IS NOT NULL GROUP BY thread) a
+   WHERE t.thread = a.thread AND (t.head IS NULL OR t.head < a.head)
+), stored_checkpoints AS (
+  INSERT INTO ${checkpoints} (thread, ns, id, parent_id, lineages, up_tos, type, text, bytes)
+  SELECT j.thread, x.ns, x.id, x.parent_id, x.lineages::int8[], x.up_tos::int4[], ${stored}
+    FROM unnest($9::int4[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::int4[], $17::int4[])
+      AS x(n, ns, id, parent_id, lineages, up_tos, type, at, length)
+    JOIN judged j ON j.n = x.n AND j.ok
+  ON CONFLICT (thread, ns, id) DO UPDATE SET parent_id = EXCLUDED.parent_id, lineages = EXCLUDED.lineages,
+    up_tos = EXCLUDED.up_tos, type = EXCLUDED.type, text = EXCLUDED.text, bytes = EXCLUDED.bytes
+), stored_blobs AS (
+  INSERT INTO ${blobs} (thread, lineage, start, type, text, bytes)
+  SELECT j.thread, x.lineage, x.start, ${stored}
+    FROM unnest($18::int4[], $19::int8[], $20::int4[], $21::text[], $22::int4[], $23::int4[])
+      AS x(n, lineage, start, type, at, length)
+    JOIN judged j ON j.n = x.n AND j.ok
+), stored_writes AS (
+  INSERT INTO ${writes} (thread, ns, checkpoint_id, task_id, idx, type, text, bytes)
+  SELECT j.thread, x.ns, x.checkpoint_id, x.task_id, x.idx, ${stored}
+    FROM unnest($24::int4[], $25::text[], $26::text[], $27::text[], $28::int2[], $29::text[], $30::int4[], $31::int4[])
+      AS x(n, ns, checkpoint_id, task_id, idx, type, at, length)
+    JOIN judged j ON j.n = x.n AND j.ok
+  ON CONFLICT (thread, ns, checkpoint_id, task_id, idx) DO UPDATE
+    SET type = EXCLUDED.type, text = EXCLUDED.text, bytes = EXCLUDED.bytes WHERE EXCLUDED.idx <> 0
+)
+SELECT n, ok, thread, generation, epoch, head FROM judged`;
+}
+
+/** The parameters of {@link flushStatement}. */
+export function flushValues(commits: readonly Commit[]): unknown[] {
+  const bytes: Uint8Array[] = [];
+  let length = 0;
+  /** Type, position from 1, and length. */
+  const place = ({ type, bytes: value }: StoredBytes): [string | null, number, number] => {
+    bytes.push(value);
+    length += value.byteLength;
+    return [type, length - value.byteLength + 1, value.byteLength];
+  };
+  const ops = new Columns(7);
+  const checkpoints = new Columns(9);
+  const blobs = new Columns(6);
+  const writes = new Columns(8);
+  for (const [index, { threadId, condition, checkpoint, ...rows }] of commits.entries()) {
+    const n = index + 1;
+    const { basis, epoch, onHead } = condition;
+    const head = checkpoint?.ns === "" ? checkpoint.id : null;
+    ops.add(threadId, basis?.thread, basis?.generation, epoch, onHead, checkpoint?.parentId, head);
+    if (checkpoint !== undefined) {
+      const { ns, id, parentId, lineages, upTos, body } = checkpoint;
+      checkpoints.add(n, ns, id, parentId, `{${lineages.join()}}`, `{${upTos.join()}}`, ...place(body));
+    }
+    for (const { lineage, start, stored } of rows.blobs) blobs.add(n, lineage, start, ...place(stored));
+    for (const { ns, checkpointId, taskId, idx, stored } of rows.writes) {
+      writes.add(n, ns, checkpointId, taskId, idx, ...place(stored));
+    }
+  }
+  return [Buffer.concat(bytes), ...ops.columns, ...checkpoints.columns, ...blobs.columns, ...writes.columns];
+}
+
+/** Reads the verdicts; undefined for a commit to a thread that somebody else locks, makes or deletes at the same moment. */
+export function verdicts(count: number, rows: readonly VerdictRow[]): (Verdict | undefined)[] {
+  const found = Array.from<Verdict | undefined>({ length: count });
+  for (const { n, ok, thread, generation, epoch, head } of rows) {
+    found[Number(n) - 1] = {
+      made: ok,
+      thread: Number(thread),
+      generation: Number(generation),
+      epoch: Number(epoch),
+      head: head ?? undefined,
+    };
+  }
+  return found;
+}
+
+/** Rows turned into one array per column, as `unnest` takes them. */
+class Columns {
+  readonly columns: unknown[][];
+
+  constructor(count: number) {
+    this.columns = Array.from({ length: count }, () => []);
+  }
+
+  add(...row: unknown[]): void {
+    for (const [index, column] of this.columns.entries()) column.push(row[index] ?? null);
+  }
+}

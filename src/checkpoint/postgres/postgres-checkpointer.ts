@@ -1,0 +1,268 @@
+import { copyCheckpoint } from "@langchain/langgraph-checkpoint";
+import type {
+  ChannelVersions,
+  Checkpoint,
+  CheckpointListOptions,
+  CheckpointMetadata,
+  CheckpointTuple,
+  PendingWrite,
+  SerializerProtocol,
+} from "@langchain/langgraph-checkpoint";
+import type { RunnableConfig } from "@langchain/core/runnables";
+import { roundTripAnswers } from "../answers.ts";
+import { nextChannelVersion } from "../channel-version.ts";
+import { Checkpointer } from "../checkpointer.ts";
+import type { AnswerCommit, AnswerOutcome, LockOptions, RecordedAnswer, ThreadLock } from "../checkpointer.ts";
+import { checkpointerClosed } from "../closed.ts";
+import { assertGuard, commitPlace } from "../commit-guard.ts";
+import type { CommitPlace } from "../commit-guard.ts";
+import type { OncePlace, TransactionSql } from "../../nodes/index.ts";
+import type { SqlDriver } from "../sql-driver.ts";
+import { SqlOnce } from "../sql-once.ts";
+import type { ThreadRecord } from "../thread-record.ts";
+import { draftCheckpoint } from "./checkpoint-draft.ts";
+import type { CheckpointDraft } from "./checkpoint-draft.ts";
+import { CheckpointReader } from "./checkpoint-reader.ts";
+import { CheckpointWriter } from "./checkpoint-writer.ts";
+import type { Commit, Verdict } from "./flush-statement.ts";
+import { KnownCheckpoints } from "./known-checkpoints.ts";
+import type { KnownCheckpoint } from "./known-checkpoints.ts";
+import { KnownItems } from "./known-items.ts";
+import { saverTables } from "./saver-tables.ts";
+import { taskWrites } from "./task-writes.ts";
+import { ThreadTransactions } from "./thread-transactions.ts";
+import { ValueCodec } from "./value-codec.ts";
+
+/** What a {@link PostgresCheckpointer} is made of. */
+export interface PostgresCheckpointerParts {
+  readonly driver: SqlDriver;
+  readonly schema: string;
+  readonly description: string;
+  readonly shared: boolean;
+  /** The caller's own serializer; LangGraph's when absent. */
+  readonly serde?: SerializerProtocol | undefined;
+  /** How many checkpoints are remembered, so that the next one stores only what is new. */
+  readonly cacheThreads: number;
+  /** How many flushes may be under way at once. */
+  readonly lanes: number;
+  /** How many transactions of once.tx may be open at once. */
+  readonly onceAtOnce: number;
+  readonly locks: {
+    lock(threadId: string, options: LockOptions): Promise<ThreadLock | undefined>;
+    close(): Promise<void>;
+  };
+  /** Frees what goes with the database, such as the lock on its directory; called once, after the rest. */
+  readonly release?: () => void;
+}
+
+/** So often a commit is prepared anew when the thread was changed under it. */
+const MAX_DRAFTS = 5;
+
+/**
+ * Threads in Postgres, or in PGlite, which is Postgres too. Each thing is stored once: a list that grew adds
+ * its tail, a channel that did not change adds nothing. The commits of all threads are gathered and stored
+ * one statement at a time; each is judged against its thread's locked row.
+ */
+export class PostgresCheckpointer extends Checkpointer {
+  readonly description: string;
+  readonly shared: boolean;
+  readonly #driver: SqlDriver;
+  readonly #codec: ValueCodec;
+  readonly #reader: CheckpointReader;
+  readonly #writer: CheckpointWriter;
+  readonly #transactions: ThreadTransactions;
+  readonly #once: SqlOnce;
+  readonly #known: KnownCheckpoints;
+  readonly #items = new KnownItems();
+  readonly #locks: PostgresCheckpointerParts["locks"];
+  readonly #release: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: PostgresCheckpointerParts) {
+    super(parts.serde);
+    const tables = saverTables(parts.schema);
+    this.#codec = new ValueCodec(this.serde, { isPlain: parts.serde === undefined });
+    this.serde = this.#codec.serde;
+    this.description = parts.description;
+    this.shared = parts.shared;
+    this.#driver = parts.driver;
+    this.#reader = new CheckpointReader(parts.driver, this.#codec, tables);
+    this.#writer = new CheckpointWriter(parts.driver, tables, { schema: parts.schema, lanes: parts.lanes });
+    this.#transactions = new ThreadTransactions(parts.driver, this.#codec, tables);
+    this.#once = new SqlOnce({
+      driver: parts.driver,
+      tables,
+      atOnce: parts.onceAtOnce,
+      countStored: (threadId, checkpoints) => this.#reader.countStored(threadId, checkpoints),
+    });
+    this.#known = new KnownCheckpoints(parts.cacheThreads);
+    this.#locks = parts.locks;
+    this.#release = parts.release;
+  }
+
+  override getNextVersion(current: number | undefined): number {
+    return nextChannelVersion(current);
+  }
+
+  override async getTuple(config: RunnableConfig): Promise<CheckpointTuple | undefined> {
+    this.#assertOpen();
+    const { thread_id: threadId, checkpoint_ns: ns = "", checkpoint_id: id } = config.configurable ?? {};
+    if (threadId === undefined) return undefined;
+    return this.#reader.tuple(threadId, ns, id || undefined);
+  }
+
+  override async *list(config: RunnableConfig, options: CheckpointListOptions = {}): AsyncGenerator<CheckpointTuple> {
+    this.#assertOpen();
+    const { thread_id: threadId, checkpoint_ns: ns, checkpoint_id: id } = config.configurable ?? {};
+    const { before, limit, filter } = options;
+    yield* this.#reader.list({
+      threadId,
+      ns,
+      id: id || undefined,
+      before: before?.configurable?.["checkpoint_id"],
+      limit,
+      filter,
+    });
+  }
+
+  override async put(
+    config: RunnableConfig,
+    checkpoint: Checkpoint,
+    metadata: CheckpointMetadata,
+    newVersions: ChannelVersions,
+  ): Promise<RunnableConfig> {
+    this.#assertOpen();
+    const place = commitPlace(config, "put");
+    const { threadId, checkpointNs: ns, checkpointId: parentId } = place;
+    const copy = copyCheckpoint(checkpoint);
+    let parent = parentId === undefined ? undefined : this.#known.get(threadId, ns, parentId);
+    let mayAppend = true;
+    for (let drafts = 1; ; drafts += 1) {
+      const draft = await draftCheckpoint({
+        codec: this.#codec,
+        items: this.#items,
+        ns,
+        parentId,
+        checkpoint: copy,
+        metadata,
+        newVersions,
+        parent,
+        mayAppend,
+        readParent: async () => (parentId === undefined ? undefined : this.#reader.known(threadId, ns, parentId)),
+        readList: (known, ref) => this.#reader.listText(known.thread, ref),
+      });
+      const known = await this.#store(place, draft, drafts < MAX_DRAFTS);
+      if (known !== undefined) {
+        this.#known.set(threadId, ns, copy.id, known);
+        return { configurable: { thread_id: threadId, checkpoint_ns: ns, checkpoint_id: copy.id } };
+      }
+      // What it stood on is not there any more, or somebody else went on from there: look again.
+      parent = undefined;
+      mayAppend = false;
+    }
+  }
+
+  override async putWrites(config: RunnableConfig, writes: PendingWrite[], taskId: string): Promise<void> {
+    this.#assertOpen();
+    const place = commitPlace(config, "putWrites");
+    for (const [, value] of writes) this.#items.returned(value);
+    const rows = await taskWrites(this.#codec, place, writes, taskId);
+    const verdict = await this.#writer.add({
+      threadId: place.threadId,
+      condition: { basis: undefined, epoch: place.guard?.epoch, onHead: false },
+      blobs: [],
+      writes: rows,
+    });
+    if (!verdict.made) assertGuard(place, "putWrites", { head: undefined, epoch: verdict.epoch });
+  }
+
+  override async deleteThread(threadId: string): Promise<void> {
+    this.#assertOpen();
+    await this.#transactions.deleteThread(threadId);
+  }
+
+  override async newestBelow(threadId: string, namespaces: readonly string[]): Promise<CheckpointTuple[]> {
+    this.#assertOpen();
+    return namespaces.length === 0 ? [] : this.#reader.newestBelow(threadId, namespaces);
+  }
+
+  override async readRecord(threadId: string): Promise<ThreadRecord | undefined> {
+    this.#assertOpen();
+    return this.#transactions.readRecord(threadId);
+  }
+
+  override async updateRecord(threadId: string, change: (record: ThreadRecord) => ThreadRecord): Promise<ThreadRecord> {
+    this.#assertOpen();
+    return this.#transactions.updateRecord(threadId, change);
+  }
+
+  override async commitAnswers(threadId: string, commit: AnswerCommit): Promise<AnswerOutcome[]> {
+    this.#assertOpen();
+    return this.#transactions.commitAnswers(threadId, commit, await roundTripAnswers(this.serde, commit));
+  }
+
+  override async readAnswer(threadId: string, interruptId: string): Promise<RecordedAnswer | undefined> {
+    this.#assertOpen();
+    return this.#transactions.readAnswer(threadId, interruptId);
+  }
+
+  override async lockThread(threadId: string, options: LockOptions): Promise<ThreadLock | undefined> {
+    this.#assertOpen();
+    return this.#locks.lock(threadId, options);
+  }
+
+  override async commitOnce(place: OncePlace, work: (sql: TransactionSql) => Promise<unknown>): Promise<unknown> {
+    this.#assertOpen();
+    return this.#once.commit(place, work, this.serde);
+  }
+
+  override close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** @returns undefined when it has to be drafted again */
+  async #store(place: CommitPlace, draft: CheckpointDraft, mayDraftAgain: boolean): Promise<KnownCheckpoint | undefined> {
+    const { threadId, guard } = place;
+    const commit: Commit = {
+      threadId,
+      condition: {
+        basis: draft.basis,
+        epoch: guard?.epoch,
+        onHead: guard?.onHead === true && draft.row.ns === "",
+      },
+      checkpoint: draft.row,
+      blobs: draft.blobs,
+      writes: [],
+    };
+    let verdict: Verdict;
+    try {
+      verdict =
+        guard?.record === undefined && (guard?.onHead !== true || draft.row.ns === "")
+          ? await this.#writer.add(commit)
+          : await this.#transactions.putWith(place, commit, (client, alone) => this.#writer.flushOn(client, alone));
+    } catch (error) {
+      // Somebody else went on from this list with items of their own.
+      if ((error as { code?: unknown }).code === "23505" && mayDraftAgain) return undefined;
+      throw error;
+    }
+    if (verdict.made) return draft.stored(verdict);
+    assertGuard(place, "put", { head: verdict.head, epoch: verdict.epoch, next: draft.row.id });
+    if (mayDraftAgain) return undefined;
+    throw new Error(`thread "${threadId}" is being deleted again and again`);
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#writer.settled();
+      await this.#locks.close();
+      await this.#driver.close();
+    } finally {
+      this.#release?.();
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw checkpointerClosed(this.description);
+  }
+}

@@ -1,0 +1,43 @@
+import { WRITES_IDX_MAP } from "@langchain/langgraph-checkpoint";
+import type { PendingWrite } from "@langchain/langgraph-checkpoint";
+import { isOutputChannel } from "../answers.ts";
+import type { CommitPlace } from "../commit-guard.ts";
+import { refuseFunction } from "../strict-serializer.ts";
+import type { WritesRow } from "./flush-statement.ts";
+import type { ValueCodec } from "./value-codec.ts";
+
+/** The row of a task's result, which stays once it is there. */
+export const RESULT_IDX = 0;
+/** Rows of what is neither a result nor has a place of its own in LangGraph; replaced. */
+const OTHER_IDX = 1;
+
+/**
+ * The writes of a task as rows: its result in one, so that a task that runs twice leaves the first result whole
+ * and never a mix (I2); each special write in a row of its own, at the index LangGraph gives it.
+ */
+export async function taskWrites(
+  codec: ValueCodec,
+  place: CommitPlace,
+  writes: readonly PendingWrite[],
+  taskId: string,
+): Promise<WritesRow[]> {
+  const byIdx = new Map<number, PendingWrite[]>();
+  for (const write of writes) {
+    const [channel, value] = write;
+    if (codec.isPlain) refuseFunction(value, [channel]);
+    const special = WRITES_IDX_MAP[channel];
+    const idx = special ?? (isOutputChannel(channel) ? RESULT_IDX : OTHER_IDX);
+    // Of a special write only the last one counts.
+    if (special === undefined && byIdx.has(idx)) byIdx.get(idx)?.push(write);
+    else byIdx.set(idx, [write]);
+  }
+  return Promise.all(
+    [...byIdx].map(async ([idx, pairs]) => ({
+      ns: place.checkpointNs,
+      checkpointId: place.checkpointId as string,
+      taskId,
+      idx,
+      stored: await codec.dump(pairs),
+    })),
+  );
+}

@@ -1,0 +1,208 @@
+import { RESUME, WRITES_IDX_MAP } from "@langchain/langgraph-checkpoint";
+import { judgeAnswers, taskKey } from "../answers.ts";
+import type { AnswerFacts, TaskFacts } from "../answers.ts";
+import type { AnswerCommit, AnswerOutcome, AnswerToCommit, RecordedAnswer } from "../checkpointer.ts";
+import { assertGuard } from "../commit-guard.ts";
+import type { CommitPlace } from "../commit-guard.ts";
+import type { SqlClient, SqlDriver } from "../sql-driver.ts";
+import { EMPTY_RECORD } from "../thread-record.ts";
+import type { ThreadRecord } from "../thread-record.ts";
+import type { Commit, Verdict } from "./flush-statement.ts";
+import type { SaverTables } from "./saver-tables.ts";
+import { RESULT_IDX } from "./task-writes.ts";
+import type { StoredBytes, StoredRow, ValueCodec } from "./value-codec.ts";
+
+interface ThreadRow {
+  readonly thread: unknown;
+  readonly generation: unknown;
+  readonly epoch: unknown;
+  readonly head: string | null;
+  readonly record_type: string | null;
+  readonly record: Uint8Array | null;
+}
+
+/** Commits that first have to look: each is a transaction of its own that begins by locking the thread's row. */
+export class ThreadTransactions {
+  readonly #driver: SqlDriver;
+  readonly #codec: ValueCodec;
+  readonly #tables: SaverTables;
+
+  constructor(driver: SqlDriver, codec: ValueCodec, tables: SaverTables) {
+    this.#driver = driver;
+    this.#codec = codec;
+    this.#tables = tables;
+  }
+
+  async readRecord(threadId: string): Promise<ThreadRecord | undefined> {
+    const { rows } = await this.#driver.query<ThreadRow>(
+      `SELECT record_type, record FROM ${this.#tables.threads} WHERE thread_id = $1`,
+      [threadId],
+    );
+    return rows[0] && this.#recordOf(rows[0]);
+  }
+
+  async updateRecord(threadId: string, change: (record: ThreadRecord) => ThreadRecord): Promise<ThreadRecord> {
+    return this.#driver.transaction(async (client) => {
+      const row = await this.#lockRow(client, threadId);
+      return this.#changeRecord(client, row, change);
+    });
+  }
+
+  /** Stores a checkpoint together with a change of the record, or below the root on the head it expects. */
+  async putWith(
+    place: CommitPlace,
+    commit: Commit,
+    flush: (client: SqlClient, commit: Commit) => Promise<Verdict>,
+  ): Promise<Verdict> {
+    return this.#driver.transaction(async (client) => {
+      const { threadId, checkpointNs: ns, guard } = place;
+      const row = await this.#lockRow(client, threadId);
+      const head = ns === "" ? (row.head ?? undefined) : await this.#headOf(client, row, ns);
+      const next = commit.checkpoint?.id as string;
+      assertGuard(place, "put", { head, epoch: Number(row.epoch), next });
+      const verdict = await flush(client, { ...commit, condition: { ...commit.condition, epoch: undefined, onHead: false } });
+      if (verdict.made && guard?.record !== undefined) await this.#changeRecord(client, row, guard.record);
+      return verdict;
+    });
+  }
+
+  async commitAnswers(
+    threadId: string,
+    commit: AnswerCommit,
+    answers: readonly AnswerToCommit[],
+  ): Promise<AnswerOutcome[]> {
+    return this.#driver.transaction(async (client) => {
+      const row = await this.#lockRow(client, threadId);
+      const facts = await this.#answerFacts(client, row, answers);
+      const { outcomes, accepted, resumes } = judgeAnswers(commit.headCheckpointId, answers, facts);
+      if (accepted.length === 0) return outcomes;
+
+      const at = new Date().toISOString();
+      for (const { interruptId, answer } of accepted) {
+        await client.query(
+          `INSERT INTO ${this.#tables.answers} (thread, interrupt_id, answered_at, type, text, bytes)
+           VALUES ($1, $2, $3, $4, $5, $6)`,
+          [Number(row.thread), interruptId, at, ...columnsOf(await this.#codec.dump(answer))],
+        );
+      }
+      for (const { task, value } of resumes) {
+        await client.query(
+          `INSERT INTO ${this.#tables.writes} (thread, ns, checkpoint_id, task_id, idx, type, text, bytes)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+           ON CONFLICT (thread, ns, checkpoint_id, task_id, idx)
+           DO UPDATE SET type = EXCLUDED.type, text = EXCLUDED.text, bytes = EXCLUDED.bytes`,
+          [
+            Number(row.thread),
+            task.checkpointNs,
+            task.checkpointId,
+            task.taskId,
+            WRITES_IDX_MAP[RESUME],
+            ...columnsOf(await this.#codec.dump([[RESUME, value]])),
+          ],
+        );
+      }
+      if (commit.record !== undefined) await this.#changeRecord(client, row, commit.record);
+      return outcomes;
+    });
+  }
+
+  async readAnswer(threadId: string, interruptId: string): Promise<RecordedAnswer | undefined> {
+    const { threads, answers } = this.#tables;
+    const { rows } = await this.#driver.query<StoredRow & { at: string | Date }>(
+      `SELECT a.answered_at AS at, a.type, a.text, a.bytes FROM ${threads} t JOIN ${answers} a ON a.thread = t.thread
+        WHERE t.thread_id = $1 AND a.interrupt_id = $2`,
+      [threadId, interruptId],
+    );
+    if (rows[0] === undefined) return undefined;
+    return { interruptId, answer: await this.#codec.load(rows[0]), at: new Date(rows[0].at).toISOString() };
+  }
+
+  async deleteThread(threadId: string): Promise<void> {
+    const { threads, checkpoints, blobs, writes, answers, once } = this.#tables;
+    await this.#driver.transaction(async (client) => {
+      const { rows } = await client.query<ThreadRow>(
+        `SELECT thread FROM ${threads} WHERE thread_id = $1 FOR UPDATE`,
+        [threadId],
+      );
+      if (rows[0] === undefined) return;
+      for (const table of [checkpoints, blobs, writes, answers, threads]) {
+        await client.query(`DELETE FROM ${table} WHERE thread = $1`, [Number(rows[0].thread)]);
+      }
+      await client.query(`DELETE FROM ${once} WHERE thread_id = $1`, [threadId]);
+    });
+  }
+
+  /** Takes the thread's row, made when there is none: whoever else commits to the thread waits. */
+  async #lockRow(client: SqlClient, threadId: string): Promise<ThreadRow> {
+    const { threads } = this.#tables;
+    for (;;) {
+      const { rows } = await client.query<ThreadRow>(
+        `SELECT thread, generation, epoch, head, record_type, record FROM ${threads} WHERE thread_id = $1 FOR NO KEY UPDATE`,
+        [threadId],
+      );
+      if (rows[0] !== undefined) return rows[0];
+      await client.query(`INSERT INTO ${threads} (thread_id) VALUES ($1) ON CONFLICT DO NOTHING`, [threadId]);
+    }
+  }
+
+  async #headOf(client: SqlClient, { thread }: ThreadRow, ns: string): Promise<string | undefined> {
+    const { rows } = await client.query<{ id: string }>(
+      `SELECT id FROM ${this.#tables.checkpoints} WHERE thread = $1 AND ns = $2 ORDER BY id DESC LIMIT 1`,
+      [Number(thread), ns],
+    );
+    return rows[0]?.id;
+  }
+
+  async #recordOf(row: Pick<ThreadRow, "record" | "record_type">): Promise<ThreadRecord | undefined> {
+    if (row.record === null) return undefined;
+    return (await this.#codec.load(rowOf(row.record_type, row.record))) as ThreadRecord;
+  }
+
+  async #changeRecord(
+    client: SqlClient,
+    row: ThreadRow,
+    change: (record: ThreadRecord) => ThreadRecord,
+  ): Promise<ThreadRecord> {
+    const record = change((await this.#recordOf(row)) ?? EMPTY_RECORD);
+    const { type, bytes } = await this.#codec.dump(record);
+    await client.query(
+      `UPDATE ${this.#tables.threads} SET epoch = $2, record_type = $3, record = $4 WHERE thread = $1`,
+      [Number(row.thread), record.epoch, type, bytes],
+    );
+    return (await this.#codec.load(rowOf(type, bytes))) as ThreadRecord;
+  }
+
+  async #answerFacts(client: SqlClient, row: ThreadRow, asked: readonly AnswerToCommit[]): Promise<AnswerFacts> {
+    const thread = Number(row.thread);
+    const given = await client.query<StoredRow & { interrupt_id: string }>(
+      `SELECT interrupt_id, type, text, bytes FROM ${this.#tables.answers}
+        WHERE thread = $1 AND interrupt_id = ANY ($2::text[])`,
+      [thread, asked.map(({ interruptId }) => interruptId)],
+    );
+    const answers = new Map<string, unknown>();
+    for (const answer of given.rows) answers.set(answer.interrupt_id, await this.#codec.load(answer));
+
+    const tasks = new Map<string, TaskFacts>();
+    for (const { task } of asked) {
+      if (task === undefined || tasks.has(taskKey(task))) continue;
+      const { rows } = await client.query<StoredRow & { idx: number }>(
+        `SELECT idx, type, text, bytes FROM ${this.#tables.writes}
+          WHERE thread = $1 AND ns = $2 AND checkpoint_id = $3 AND task_id = $4 AND idx IN ($5, $6)`,
+        [thread, task.checkpointNs, task.checkpointId, task.taskId, RESULT_IDX, WRITES_IDX_MAP[RESUME]],
+      );
+      const resume = rows.find(({ idx }) => idx !== RESULT_IDX);
+      const pairs = resume && ((await this.#codec.load(resume)) as [string, unknown][]);
+      tasks.set(taskKey(task), { resume: pairs?.[0]?.[1], written: rows.some(({ idx }) => idx === RESULT_IDX) });
+    }
+    return { head: row.head ?? undefined, answers, tasks };
+  }
+}
+
+function columnsOf({ type, bytes }: StoredBytes): [type: string | null, text: string | null, bytes: Uint8Array | null] {
+  return type === null ? [null, Buffer.from(bytes).toString(), null] : [type, null, bytes];
+}
+
+/** A record lies in one column, whatever it is: the statement that changes it is the only one that reads it. */
+function rowOf(type: string | null, bytes: Uint8Array): StoredRow {
+  return type === null ? { type, text: Buffer.from(bytes).toString(), bytes: null } : { type, text: null, bytes };
+}
