@@ -8,7 +8,9 @@ export interface Benchmark {
 export interface BenchmarkOptions {
   /** How often each side is measured; undefined leaves it to the benchmark. */
   readonly rounds: number | undefined;
-  /** The size of the work as a share of the full one. */
+  /** The size of the work as a share of the full one; with any but 1 it is a trial, not the measurement. */
   readonly scale: number;
   readonly print: (line: string) => void;
+  /** Says what is being done, for somebody who waits. */
+  readonly progress: (line: string) => void;
 }

@@ -1,7 +1,4 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
-
-const collectGarbage = exposedGc();
+import { collectGarbage } from "./collect-garbage.ts";
 
 /**
  * The CPU time a piece of work takes, in milliseconds: of the whole process, so the threads that
@@ -9,15 +6,9 @@ const collectGarbage = exposedGc();
  * @param work what is measured; what it needs is prepared before
  */
 export async function cpuTimeOf(work: () => Promise<void>): Promise<number> {
-  collectGarbage(); // of whatever ran before
+  collectGarbage();
   const before = process.cpuUsage();
   await work();
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1_000;
-}
-
-/** `gc`, without asking for the flag on the command line. */
-function exposedGc(): () => void {
-  setFlagsFromString("--expose-gc");
-  return runInNewContext("gc") as () => void;
 }

@@ -1,5 +1,5 @@
 /**
- * Runs one measurement: `npm run bench -- <name> [--json] [--rounds n]`. Without a name it lists them.
+ * Runs one measurement: `npm run bench -- <name> [--json] [--quick] [--rounds n]`. Without a name it lists them.
  * Exit codes: 0 measured, 2 called wrongly.
  */
 import { parseArgs } from "node:util";
@@ -7,6 +7,11 @@ import type { Benchmark, BenchmarkOptions } from "./benchmark.ts";
 
 /** What can be measured. Loaded when it is run: each brings its own rivals along. */
 const benchmarks: Readonly<Record<string, { readonly about: string; readonly load: () => Promise<Benchmark> }>> = {
+  checkpoint: {
+    about:
+      "speed and size on Postgres: our checkpointer against LangGraph's PostgresSaver (some minutes, 4 GB of disk)",
+    load: async () => (await import("./checkpoint/index.ts")).checkpointBenchmark,
+  },
   runner: {
     about: "CPU per superstep: a runner against LangGraph alone, in memory",
     load: async () => (await import("./runner.ts")).runnerBenchmark,
@@ -22,6 +27,7 @@ ${Object.entries(benchmarks)
 
 Options
   --rounds n  how often each side is measured, after one round that does not count
+  --quick     a small trial of it, which measures nothing that counts
   --json      print the result as JSON on the last line
   --help      print this
 `;
@@ -37,14 +43,24 @@ async function main(args: readonly string[]): Promise<number> {
   const benchmark = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;
   if (benchmark === undefined) throw new WrongUsage(`There is no benchmark "${name}".`);
   if (more.length > 0) throw new WrongUsage(`One benchmark at a time: what is "${more.join(" ")}"?`);
-  const options: BenchmarkOptions = {
-    scale: positive("scale", values.scale) ?? 1,
-    rounds: count("rounds", values.rounds),
-    print: (line) => process.stdout.write(`${line}\n`),
-  };
-  const result = await (await benchmark.load()).measure(options);
-  if (values.json === true) process.stdout.write(`${JSON.stringify({ name, ...result })}\n`);
+  const quick = values.quick === true;
+  const scale = positive("scale", values.scale) ?? (quick ? 0.1 : 1);
+  const rounds = count("rounds", values.rounds) ?? (quick ? 3 : undefined);
+  const trial = scale !== 1;
+  const print = (line: string): void => void process.stdout.write(`${line}\n`);
+  if (trial) print(`A trial with ${scale} of the work: not the measurement.`);
+  const result = await (await benchmark.load()).measure({ scale, rounds, print, progress: progressOnTerminal() });
+  if (values.json === true) print(JSON.stringify({ name, ...result, ...(trial ? { quick: true } : {}) }));
   return 0;
+}
+
+function progressOnTerminal(): BenchmarkOptions["progress"] {
+  if (!process.stderr.isTTY) return () => {};
+  const started = performance.now();
+  return (line) => {
+    const seconds = Math.round((performance.now() - started) / 1_000);
+    process.stderr.write(`${`${seconds} s`.padStart(6)}  ${line}\n`);
+  };
 }
 
 function readArguments(args: readonly string[]) {
@@ -55,6 +71,7 @@ function readArguments(args: readonly string[]) {
       options: {
         help: { type: "boolean" },
         json: { type: "boolean" },
+        quick: { type: "boolean" },
         rounds: { type: "string" },
         scale: { type: "string" }, // the size of the work; the tests make it small
       },

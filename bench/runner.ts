@@ -4,7 +4,7 @@ import { openCheckpointer } from "perdure/checkpoint";
 import { createRunner } from "perdure/runner";
 import type { Benchmark } from "./benchmark.ts";
 import { interleave } from "./interleave.ts";
-import type { Side } from "./interleave.ts";
+import type { Run, Side } from "./interleave.ts";
 import { median, medianRatio, ratios } from "./median.ts";
 import { fanOut, loop, messages } from "./runner-cases.ts";
 import type { RunnerCase } from "./runner-cases.ts";
@@ -27,7 +27,7 @@ export const runnerBenchmark: Benchmark = {
     print(`CPU per superstep in µs, medians of ${rounds} rounds; the bar is ${BAR}`);
     print(row("", "LangGraph", "+ our saver", "runner", "ratio", "lowest", "highest"));
     for (const [name, runnerCase] of Object.entries(cases)) {
-      const times = await interleave(sidesOf(runnerCase), rounds);
+      const times = await interleave(sidesOf(runnerCase), { rounds });
       const perStep = (all: readonly number[]): string => ((median(all) * 1_000) / runnerCase.supersteps).toFixed(0);
       const each = ratios(times.runner, times.plain);
       found[name] = rounded(medianRatio(times.runner, times.plain));
@@ -51,28 +51,32 @@ function sidesOf(runnerCase: RunnerCase): Side<"plain" | "ourSaver" | "runner">[
   return [
     { name: "plain", prepare: async () => invoke(runnerCase, new MemorySaver()) },
     { name: "ourSaver", prepare: async () => invoke(runnerCase, await openCheckpointer("memory:")) },
-    { name: "runner", prepare: () => run(runnerCase) },
+    { name: "runner", prepare: () => start(runnerCase) },
   ];
 }
 
-function invoke(runnerCase: RunnerCase, checkpointer: BaseCheckpointSaver): () => Promise<void> {
+function invoke(runnerCase: RunnerCase, checkpointer: BaseCheckpointSaver): Run {
   const graph = runnerCase.compile(checkpointer);
-  return async () => {
-    const values = await graph.invoke(runnerCase.input as never, {
-      configurable: { thread_id: THREAD },
-      durability: "sync",
-      recursionLimit: 1_000_000,
-    });
-    assertComplete(runnerCase, values);
+  return {
+    run: async () => {
+      const values = await graph.invoke(runnerCase.input as never, {
+        configurable: { thread_id: THREAD },
+        durability: "sync",
+        recursionLimit: 1_000_000,
+      });
+      assertComplete(runnerCase, values);
+    },
   };
 }
 
-async function run(runnerCase: RunnerCase): Promise<() => Promise<void>> {
+async function start(runnerCase: RunnerCase): Promise<Run> {
   const checkpointer = await openCheckpointer("memory:");
   const runner = createRunner(runnerCase.compile(), { name: "bench", checkpointer });
-  return async () => {
-    const { values } = await runner.start(THREAD, runnerCase.input);
-    assertComplete(runnerCase, values);
+  return {
+    run: async () => {
+      const { values } = await runner.start(THREAD, runnerCase.input);
+      assertComplete(runnerCase, values);
+    },
   };
 }
 

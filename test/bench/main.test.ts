@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test } from "vitest";
+import { describe, expect, inject, test } from "vitest";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -10,7 +10,7 @@ describe("npm run bench", () => {
     expect(code).toBe(0);
     const ratio: unknown = expect.any(Number);
     const last = JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "") as unknown;
-    expect(last).toEqual({ name: "runner", ratios: { loop: ratio, fanout: ratio, messages: ratio } });
+    expect(last).toEqual({ name: "runner", ratios: { loop: ratio, fanout: ratio, messages: ratio }, quick: true });
     for (const value of Object.values((last as { ratios: Record<string, number> }).ratios)) {
       expect(value).toBeGreaterThan(0);
     }
@@ -23,6 +23,42 @@ describe("npm run bench", () => {
     expect(stdout).toMatch(/^a fan-out 10 wide +\d+ +\d+ +\d+ +\d+\.\d\d/m);
     expect(stdout).toMatch(/^a loop of 5 messages +\d+ +\d+ +\d+ +\d+\.\d\d/m);
     expect(stdout).not.toContain("{");
+  });
+
+  test.skipIf(inject("postgresUrl") === "")(
+    "checkpoint --json ends with the ratios and the bytes of a thread as one line of JSON",
+    { timeout: 180_000 },
+    async () => {
+      const { stdout, stderr, code } = await bench("checkpoint", "--json", "--rounds", "1", "--scale", "0.01");
+      expect(stderr).toBe("");
+      expect(code).toBe(0);
+      const last = JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "") as unknown;
+      const positive: unknown = expect.toSatisfy((value: unknown) => typeof value === "number" && value > 0);
+      expect(last).toEqual({
+        name: "checkpoint",
+        ratios: {
+          stepsPerSecond50: positive,
+          stepsPerSecond1: positive,
+          bytes1600: positive,
+          history400: positive,
+          getState1600: positive,
+          resume1600: positive,
+        },
+        bytes1600: positive,
+        quick: true,
+      });
+      expect(stdout).toMatch(/^steps\/s, 20-step runs, 2 threads( +[\d,.]+){6}$/m);
+      expect(stdout).toMatch(/^statements, 1 thread( +[\d.]+){2}$/m);
+      expect(stdout).toMatch(/^PGlite +perdure$/m);
+    },
+  );
+
+  test("--quick says first that it is a trial, and marks its JSON", async () => {
+    const { stdout, code } = await bench("runner", "--quick", "--json", "--rounds", "1");
+    expect(code).toBe(0);
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines[0]).toBe("A trial with 0.1 of the work: not the measurement.");
+    expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ name: "runner", quick: true });
   });
 
   test.each([[[]], [["--help"]]])("with the arguments %j it lists the benchmarks and measures none", async (args) => {

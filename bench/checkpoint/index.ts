@@ -1,0 +1,1 @@
+export { checkpointBenchmark } from "./checkpoint-benchmark.ts";
