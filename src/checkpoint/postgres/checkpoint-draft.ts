@@ -31,7 +31,7 @@ export interface DraftInput {
   readonly parent: KnownCheckpoint | undefined;
   /** Whether lists may grow where they are: not when somebody else was found to have gone on from there. */
   readonly mayAppend: boolean;
-  /** Reads the parent when it is not. */
+  /** Reads the parent when it is not; without a parent, another first checkpoint with these values. */
   readonly readParent: () => Promise<KnownCheckpoint | undefined>;
   /** The stored items of a list, as JSON without brackets; undefined when they are not plain JSON. */
   readonly readList: (parent: KnownCheckpoint, ref: ListRef) => Promise<string | undefined>;
@@ -57,14 +57,16 @@ const NO_PRIMITIVES: Primitives = [];
  */
 export async function draftCheckpoint(input: DraftInput): Promise<CheckpointDraft> {
   const { codec, items, ns, parentId, checkpoint, metadata } = input;
-  // What is not said to be new was stored with the parent; where there is no parent, it was never there.
-  const channels = Object.entries(checkpoint.channel_values)
-    .filter(([channel]) => parentId !== undefined || channel in input.newVersions)
-    .map(([channel, value]) => ({ channel, draft: draftChannel(input, channel, value) }));
+  const channels = Object.entries(checkpoint.channel_values).map(([channel, value]) => ({
+    channel,
+    draft: draftChannel(input, channel, value),
+  }));
   const parent = input.parent ?? (await input.readParent());
-  const drafts = await Promise.all(
-    channels.map(async ({ channel, draft }) => [channel, await draft(parent)] as const),
+  // What is not said to be new was stored before; where nothing is before, it was never there.
+  const present = channels.filter(
+    ({ channel }) => channel in input.newVersions || parent !== undefined || parentId !== undefined,
   );
+  const drafts = await Promise.all(present.map(async ({ channel, draft }) => [channel, await draft(parent)] as const));
   const refs = new Map(drafts.map(([channel, { ref }]) => [channel, ref]));
   const { body, lineages, upTos } = await encodeBody(codec, checkpoint, metadata, refs);
   return {

@@ -124,15 +124,17 @@ export class CheckpointReader {
   async known(threadId: string, ns: string, id: string): Promise<KnownCheckpoint | undefined> {
     const [where, values] = whereOf({ threadId, ns, id });
     const { rows } = await this.#driver.query<CheckpointRow>(this.#select(where), values);
-    if (rows[0] === undefined) return undefined;
-    const { checkpoint, refs } = await this.#decode(rows[0]);
-    return {
-      thread: Number(rows[0].thread),
-      generation: Number(rows[0].generation),
-      versions: checkpoint.channel_versions,
-      refs,
-      primitives: new Map(),
-    };
+    return rows[0] && this.#known(rows[0]);
+  }
+
+  /** The same of the newest checkpoints without a parent. */
+  async firsts(threadId: string, ns: string): Promise<KnownCheckpoint[]> {
+    const [where, values] = whereOf({ threadId, ns });
+    const { rows } = await this.#driver.query<CheckpointRow>(
+      `${this.#select(where)} AND c.parent_id IS NULL ORDER BY c.id DESC LIMIT 10`,
+      values,
+    );
+    return Promise.all(rows.map((row) => this.#known(row)));
   }
 
   /** The items of a list as JSON without brackets; undefined where they are not plain JSON. */
@@ -251,6 +253,17 @@ export class CheckpointReader {
     return Promise.all(decoded.map((row) => this.#assemble(row, contents)));
   }
 
+  async #known(row: CheckpointRow): Promise<KnownCheckpoint> {
+    const { checkpoint, refs } = await this.#decode(row);
+    return {
+      thread: Number(row.thread),
+      generation: Number(row.generation),
+      versions: checkpoint.channel_versions,
+      refs,
+      primitives: new Map(),
+    };
+  }
+
   async #decode(row: CheckpointRow): Promise<DecodedRow> {
     const { checkpoint, metadata, refs } = await decodeBody(
       this.#codec,
@@ -313,7 +326,9 @@ class Contents {
         ? [{ type: null, text, bytes: null }]
         : types.map((type, index) => {
             const bytes = parts[index] as Uint8Array;
-            return type === null ? { type, text: Buffer.from(bytes).toString(), bytes: null } : { type, text: null, bytes };
+            return type === null
+              ? { type, text: Buffer.from(bytes).toString(), bytes: null }
+              : { type, text: null, bytes };
           });
     this.#blobs.set(`${Number(thread)} ${Number(lineage)}`, { start, rows });
   }
@@ -358,9 +373,13 @@ class Contents {
   #found(thread: number, lineage: number): { readonly start: number; readonly rows: readonly StoredRow[] } {
     const found = this.#blobs.get(`${thread} ${lineage}`);
     if (found === undefined) {
-      throw new PerdureError("CHECKPOINT_DAMAGED", `the rows of lineage ${lineage} of thread key ${thread} are missing.`, {
-        hint: "Somebody deleted rows of perdure_blobs by hand; use prune and deleteThread. Restore them from a backup.",
-      });
+      throw new PerdureError(
+        "CHECKPOINT_DAMAGED",
+        `the rows of lineage ${lineage} of thread key ${thread} are missing.`,
+        {
+          hint: "Somebody deleted rows of perdure_blobs by hand; use prune and deleteThread. Restore them from a backup.",
+        },
+      );
     }
     return found;
   }

@@ -148,7 +148,7 @@ export class PostgresCheckpointer extends Checkpointer {
         newVersions,
         parent,
         mayAppend,
-        readParent: async () => (parentId === undefined ? undefined : this.#reader.known(threadId, ns, parentId)),
+        readParent: () => this.#before(place, copy, newVersions),
         readList: (known, ref) => this.#reader.listText(known.thread, ref),
       });
       const known = await this.#store(place, draft, drafts < MAX_DRAFTS);
@@ -221,8 +221,27 @@ export class PostgresCheckpointer extends Checkpointer {
     return this.#closing;
   }
 
+  /** What a checkpoint stands on. A copy of a thread's first checkpoint has no parent, but shares values with that one. */
+  async #before(
+    { threadId, checkpointNs: ns, checkpointId: parentId }: CommitPlace,
+    { channel_values: values, channel_versions: versions }: Checkpoint,
+    newVersions: ChannelVersions,
+  ): Promise<KnownCheckpoint | undefined> {
+    if (parentId !== undefined) return this.#reader.known(threadId, ns, parentId);
+    const old = Object.keys(values).filter((channel) => !(channel in newVersions));
+    if (old.length === 0) return undefined;
+    const firsts = await this.#reader.firsts(threadId, ns);
+    return firsts.find(({ refs, versions: of }) =>
+      old.every((channel) => refs.has(channel) && of[channel] === versions[channel]),
+    );
+  }
+
   /** @returns undefined when it has to be drafted again */
-  async #store(place: CommitPlace, draft: CheckpointDraft, mayDraftAgain: boolean): Promise<KnownCheckpoint | undefined> {
+  async #store(
+    place: CommitPlace,
+    draft: CheckpointDraft,
+    mayDraftAgain: boolean,
+  ): Promise<KnownCheckpoint | undefined> {
     const { threadId, guard } = place;
     const commit: Commit = {
       threadId,

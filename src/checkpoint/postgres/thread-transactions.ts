@@ -60,7 +60,10 @@ export class ThreadTransactions {
       const head = ns === "" ? (row.head ?? undefined) : await this.#headOf(client, row, ns);
       const next = commit.checkpoint?.id as string;
       assertGuard(place, "put", { head, epoch: Number(row.epoch), next });
-      const verdict = await flush(client, { ...commit, condition: { ...commit.condition, epoch: undefined, onHead: false } });
+      const verdict = await flush(client, {
+        ...commit,
+        condition: { ...commit.condition, epoch: undefined, onHead: false },
+      });
       if (verdict.made && guard?.record !== undefined) await this.#changeRecord(client, row, guard.record);
       return verdict;
     });
@@ -120,10 +123,9 @@ export class ThreadTransactions {
   async deleteThread(threadId: string): Promise<void> {
     const { threads, checkpoints, blobs, writes, answers, once } = this.#tables;
     await this.#driver.transaction(async (client) => {
-      const { rows } = await client.query<ThreadRow>(
-        `SELECT thread FROM ${threads} WHERE thread_id = $1 FOR UPDATE`,
-        [threadId],
-      );
+      const { rows } = await client.query<ThreadRow>(`SELECT thread FROM ${threads} WHERE thread_id = $1 FOR UPDATE`, [
+        threadId,
+      ]);
       if (rows[0] === undefined) return;
       for (const table of [checkpoints, blobs, writes, answers, threads]) {
         await client.query(`DELETE FROM ${table} WHERE thread = $1`, [Number(rows[0].thread)]);
