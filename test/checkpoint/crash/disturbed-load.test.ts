@@ -1,0 +1,3 @@
+import { describeDisturbedLoad } from "./describe-disturbed-load.ts";
+
+describeDisturbedLoad(5);

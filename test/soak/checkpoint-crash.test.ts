@@ -1,0 +1,3 @@
+import { describeDisturbedLoad } from "../checkpoint/crash/describe-disturbed-load.ts";
+
+describeDisturbedLoad(50);
