@@ -19,7 +19,7 @@ export type { SignalOptions } from "./wait-for-signal.ts";
 export { sleep, sleepUntil } from "./sleep.ts";
 export { once } from "./once.ts";
 export type { OnceContext } from "./once-work.ts";
-export type { OnceCommitter, OncePlace, TransactionSql } from "./once-tx.ts";
+export type { OnceCommitter, OncePlace, OnceTxOptions, TransactionSql } from "./once-tx.ts";
 
 export { withPolicies } from "./with-policies.ts";
 export type { BudgetPlace, GuardedNode, NodeLike, Policies } from "./with-policies.ts";

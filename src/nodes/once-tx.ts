@@ -1,11 +1,12 @@
 import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import { z } from "zod";
 import { parseOptions, PerdureError } from "../errors/index.ts";
-import { abortable } from "./delay.ts";
+import { TimerMs, abortable } from "./delay.ts";
 import { idempotencyKey } from "./idempotency-key.ts";
 import { NEVER, OnceKey, onceHome, refuseInterrupt } from "./once-work.ts";
 import type { OnceContext } from "./once-work.ts";
 import {
+  assertMayCall,
   checkpointerOf,
   currentConfig,
   runWithConfig,
@@ -15,6 +16,7 @@ import {
 } from "./running-task.ts";
 import type { TaskCheckpoint } from "./running-task.ts";
 import { asStored } from "./stored-form.ts";
+import { withTimeLimit } from "./time-limit.ts";
 
 /** Statements inside of the transaction of {@link onceTx}, called as those of pg and PGlite are. */
 export interface TransactionSql {
@@ -52,7 +54,17 @@ export interface OnceCommitter {
   commitOnce(place: OncePlace, work: (sql: TransactionSql) => Promise<unknown>): Promise<unknown>;
 }
 
-const TxKey = OnceKey.refine((key) => !key.includes("\0"), "must not contain NUL, which Postgres does not store");
+/** How {@link onceTx} runs. */
+export interface OnceTxOptions {
+  /** After how long a transaction that is still open is rolled back, with `NODE_TIMEOUT`. @default 60_000 */
+  readonly timeoutMs?: number;
+}
+
+const Given = z.strictObject({
+  key: OnceKey.refine((key) => !key.includes("\0"), "must not contain NUL, which Postgres does not store"),
+  fn: z.function(),
+  timeoutMs: TimerMs.default(60_000),
+});
 
 /**
  * `once.tx`: runs `fn` in a transaction of the checkpointer's own database, commits in it the record that it was
@@ -64,7 +76,7 @@ const TxKey = OnceKey.refine((key) => !key.includes("\0"), "must not contain NUL
  *   but statements. For another effect use {@link once}, before or after.
  * - Use `sql` only: a statement on another connection is not part of the transaction, and PGlite has only one. Await each
  *   statement. Send no `BEGIN`, `COMMIT` or `ROLLBACK`; a `SAVEPOINT` lets `fn` go on after a statement that failed.
- * - Keep it short: locks are held, on PGlite the whole database is.
+ * - Keep it short: locks are held, and on PGlite everything else waits, `runner.cancel` too.
  * - No question, `once`, task or graph inside `fn`.
  * - The key belongs to the node's task, as with `once`, and the result comes back as the checkpointer stores it.
  *
@@ -72,8 +84,8 @@ const TxKey = OnceKey.refine((key) => !key.includes("\0"), "must not contain NUL
  *
  * @param key 1 to 200 characters; other work than `once` under the same key
  * @throws PerdureError `OUTSIDE_GRAPH`, `OPTIONS_INVALID` (key), `CHECKPOINTER_UNSUPPORTED` (no SQL database),
- *   `ONCE_INTERRUPTED`, `VALUE_UNSERIALIZABLE` (result), `TRANSACTION_ENDED`, `GRAPH_UNSUPPORTED` (the task's checkpoint
- *   is not stored), `CHECKPOINT_CONFLICT` (cancelled meanwhile), `CHECKPOINTER_UNREACHABLE`
+ *   `ONCE_INTERRUPTED`, `VALUE_UNSERIALIZABLE` (result), `TRANSACTION_ENDED`, `NODE_TIMEOUT`, `GRAPH_UNSUPPORTED`
+ *   (the task's checkpoint is not stored), `CHECKPOINT_CONFLICT` (cancelled meanwhile), `CHECKPOINTER_UNREACHABLE`
  *
  * @example
  * const receipt = await once.tx("transfer", async (sql) => {
@@ -85,24 +97,29 @@ const TxKey = OnceKey.refine((key) => !key.includes("\0"), "must not contain NUL
 export async function onceTx<T>(
   key: string,
   fn: (sql: TransactionSql, context: OnceContext) => T | Promise<T>,
+  options: OnceTxOptions = {},
 ): Promise<T> {
-  parseOptions("once.tx", z.object({ key: TxKey, fn: z.function() }), { key, fn });
-  const { config } = onceHome(currentConfig("once.tx"));
+  const { timeoutMs } = parseOptions("once.tx", Given, { key, fn, ...options });
+  const here = currentConfig("once.tx");
+  assertMayCall(here);
+  const { config } = onceHome(here);
   const checkpointer = checkpointerOf(config);
   if (!commitsOnce(checkpointer)) throw noSql(checkpointer);
   const { threadId = "", taskId } = taskIdentity(config);
   const { signal = NEVER } = config;
-  const context: OnceContext = { idempotencyKey: idempotencyKey(threadId, taskId, "once.tx", key), signal };
+  const name = idempotencyKey(threadId, taskId, "once.tx", key);
 
   const work = async (sql: TransactionSql): Promise<T> => {
     let refused: PerdureError | undefined;
     const inside = withoutCalls(config, () => (refused ??= callInside(key)));
     signal.throwIfAborted();
     try {
-      // a `fn` that hears of no signal must not keep its locks, so nobody waits for it
-      const result = await abortable(
-        runWithConfig(inside, async () => fn(sql, context)),
-        signal,
+      const result = await withTimeLimit(timeoutMs, signal, `once.tx "${key}"`, (own) =>
+        // a `fn` that is deaf to its signal must not keep its locks, so nobody waits for it
+        abortable(
+          runWithConfig({ ...inside, signal: own }, async () => fn(sql, { idempotencyKey: name, signal: own })),
+          own,
+        ),
       );
       if (refused !== undefined) throw refused;
       const stored = await asStored(result, checkpointer, `The result of once.tx "${key}"`);

@@ -43,7 +43,7 @@ const homes = new WeakMap<Scratchpad, OnceHome>();
 export function onceHome(config: LangGraphRunnableConfig): OnceHome {
   const home = homes.get(originalScratchpad(scratchpadOf(config) as Scratchpad));
   if (home === undefined) return { config, inside: [] };
-  const { signal, ...without } = home.config;
+  const { signal: _, ...without } = home.config;
   return { ...home, config: config.signal === undefined ? without : { ...without, signal: config.signal } };
 }
 

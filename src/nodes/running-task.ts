@@ -71,7 +71,14 @@ export function withoutCalls(config: LangGraphRunnableConfig, refused: () => Err
   };
   const closed: PropertyDescriptor = { get: refuse, set: refuse };
   const counters = { interruptCounter: closed, callCounter: closed, subgraphCounter: closed };
-  return withScratchpad(config, Object.create(scratchpadOf(config) as Scratchpad, counters) as Scratchpad);
+  const scratchpad = Object.create(scratchpadOf(config) as Scratchpad, counters) as Scratchpad;
+  const { configurable, ...rest } = withScratchpad(config, scratchpad);
+  return { ...rest, configurable: { ...configurable, __pregel_call: refuse } };
+}
+
+/** Throws what {@link withoutCalls} was given where nothing may be begun. */
+export function assertMayCall(config: LangGraphRunnableConfig): void {
+  void scratchpadOf(config)?.callCounter;
 }
 
 /** Where the task's graph stores its checkpoints; undefined without a checkpointer. */

@@ -12,6 +12,7 @@ import type { RunnableConfig } from "@langchain/core/runnables";
 import { COMMIT_KEY } from "../checkpoint/index.ts";
 import type { Checkpointer, CommitGuard, ThreadRecord } from "../checkpoint/index.ts";
 import { PerdureError, isPerdureError } from "../errors/index.ts";
+import type { OnceCommitter } from "../nodes/index.ts";
 import { BREAKPOINT_INSIDE } from "./pending-writes.ts";
 import type { StoredError, StoredInterrupt, TaskWrites } from "./pending-writes.ts";
 import { CHANNEL, isResult } from "./pregel.ts";
@@ -76,9 +77,13 @@ export class DriveSaver extends BaseCheckpointSaver {
   #recordedWith: string | undefined;
   #version: { readonly after: number | undefined; readonly next: number } | undefined;
 
+  /** For `once.tx`, which looks for it on the checkpointer of its task; absent where that has no SQL database. */
+  readonly commitOnce: OnceCommitter["commitOnce"] | undefined;
+
   constructor(options: DriveSaverOptions) {
     super(options.checkpointer.serde);
     this.#options = options;
+    if (options.checkpointer.commitOnce !== undefined) this.commitOnce = (place, work) => this.#commitOnce(place, work);
     this.#record = options.record;
     for (const [taskId, { error }] of options.tasks) this.#errors.set(taskId, error);
     // reducers may change values in place while they are shown, so a head with finished tasks is read anew
@@ -142,7 +147,7 @@ export class DriveSaver extends BaseCheckpointSaver {
     this.#head = undefined;
     const { checkpoint_ns: ns = "", checkpoint_id: id } = config.configurable ?? {};
     if (head !== undefined && ns === "" && id === undefined) return head;
-    const tuple = withoutBareAnswers(await this.#read(this.#options.checkpointer.getTuple(config)));
+    const tuple = withoutBareAnswers(await this.#reached(this.#options.checkpointer.getTuple(config)));
     for (const [taskId, channel, value] of tuple?.pendingWrites ?? []) {
       if (channel === CHANNEL.resume && Array.isArray(value)) this.#answersRead.set(taskId, value.length);
     }
@@ -154,7 +159,7 @@ export class DriveSaver extends BaseCheckpointSaver {
   }
 
   override getDeltaChannelHistory: BaseCheckpointSaver["getDeltaChannelHistory"] = (options) =>
-    this.#read(this.#options.checkpointer.getDeltaChannelHistory(options));
+    this.#reached(this.#options.checkpointer.getDeltaChannelHistory(options));
 
   override deleteThread(threadId: string): Promise<void> {
     return this.#options.checkpointer.deleteThread(threadId);
@@ -192,6 +197,22 @@ export class DriveSaver extends BaseCheckpointSaver {
     const outcome = failedTaskId === undefined ? undefined : this.#handled(failedTaskId, kept);
     if (failedTaskId === undefined || outcome === undefined) return;
     await this.#track(this.#options.checkpointer.putWrites(place, [outcome], failedTaskId));
+  }
+
+  /**
+   * Not waited for when the drive ends: the work may last. It is rolled back then, and should it be past that already,
+   * whoever does it next waits for it and finds its record.
+   */
+  async #commitOnce(...[place, work]: Parameters<OnceCommitter["commitOnce"]>): Promise<unknown> {
+    const { checkpointer, epoch } = this.#options;
+    const unlessStopped: typeof work = async (sql) => {
+      const result = await work(sql);
+      if (!this.#stopped()) return result;
+      throw new PerdureError("RUN_CANCELLED", `once.tx "${place.key}" came to its end after the run that it is of.`, {
+        hint: "Nothing was stored. Have the node stop when its signal aborts.",
+      });
+    };
+    return this.#reached(Promise.resolve(checkpointer.commitOnce?.({ ...place, epoch }, unlessStopped)));
   }
 
   /** What the end of an error handler means for the task that failed; a question of its own means nothing yet. */
@@ -281,8 +302,8 @@ export class DriveSaver extends BaseCheckpointSaver {
     return tracked;
   }
 
-  /** A read inside of a node that could not be made would pass for a failure of the node. */
-  async #read<T>(work: Promise<T>): Promise<T> {
+  /** What a node could not do for want of a connection would pass for a failure of the node. */
+  async #reached<T>(work: Promise<T>): Promise<T> {
     try {
       return await work;
     } catch (error) {

@@ -269,6 +269,67 @@ describe("once", () => {
     expect(calls).toEqual(["inner", "outer"]);
   });
 
+  test("H5: what was done inside of a failed try is not done again by the next one", async () => {
+    const { keys, work } = counted("receipt");
+    let tries = 0;
+    const { run } = oneNodeGraph(
+      () =>
+        once("outer", async () => {
+          const receipt = await once("charge", work);
+          tries += 1;
+          if (tries < 3) throw new Error("later trouble");
+          return receipt;
+        }),
+      { retry: { maxAttempts: 3 } },
+    );
+
+    expect((await run({})).log).toEqual(["receipt"]);
+    expect(tries).toBe(3);
+    expect(keys).toHaveLength(1);
+  });
+
+  test("H5: nor by another process, where a crash between effect and record leaves the idempotency key as it was", async () => {
+    const checkpointer = new MemorySaver();
+    const { keys, work } = counted("receipt");
+    const lost = counted("lost");
+    const putWrites = checkpointer.putWrites.bind(checkpointer);
+    let crash = true;
+    checkpointer.putWrites = async (...args) => {
+      const isLost = JSON.stringify(args[1]).includes("lost");
+      if (crash && isLost) throw new Error("SIGKILL");
+      return putWrites(...args);
+    };
+    const node = () =>
+      once("outer", async () => {
+        await once("charge", work);
+        await once("mail", lost.work);
+        if (crash) throw new Error("SIGKILL");
+        return "done";
+      });
+
+    await expect(oneNodeGraph(node, { checkpointer }).run({})).rejects.toThrow("SIGKILL");
+    crash = false;
+    expect((await oneNodeGraph(node, { checkpointer }).run(null)).log).toEqual(["done"]);
+    expect(keys).toHaveLength(1);
+    expect(lost.keys).toHaveLength(2);
+    expect(new Set(lost.keys).size).toBe(1);
+  });
+
+  test("a key inside is the same as one outside: the first result", async () => {
+    const { run } = oneNodeGraph(async () => {
+      const outer = await once("outer", async () => [await once("inner", () => 1), await once("inner", () => 2)]);
+      return [outer, await once("inner", () => 3)];
+    });
+
+    expect((await run({})).log).toEqual([[[1, 1], 1]]);
+  });
+
+  test("once inside of itself would wait for itself, and is refused", async () => {
+    const { run } = oneNodeGraph(() => once("a", () => once("b", () => once("a", () => 1))));
+
+    await expect(run({})).rejects.toMatchObject({ code: "OPTIONS_INVALID", message: expect.stringContaining('"a"') });
+  });
+
   test("a question inside once is refused, and says what to do", async () => {
     const { run } = oneNodeGraph(() => once("asks", () => interrupt("sure?")));
 
