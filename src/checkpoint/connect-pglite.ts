@@ -36,10 +36,16 @@ export async function connectPglitePath(path: string | undefined, schema: string
 }
 
 /** Uses a PGlite that somebody else opened; the driver leaves it open. */
-export function connectPgliteDatabase(database: PGliteInterface, schema: string): PgliteConnection {
-  const { dataDir = "memory://" } = database as PGlite;
-  const place = dataDir.startsWith("memory:") ? "memory" : dataDir.replace(/^file:\/\//u, "");
-  return connection(database, { description: `pglite:${place}`, schema, owned: false });
+export function connectPgliteDatabase(
+  database: PGliteInterface,
+  schema: string,
+  description = describePglite(database as PGlite),
+): PgliteConnection {
+  return connection(database, { description, schema, owned: false });
+}
+
+function describePglite({ dataDir = "memory://" }: PGlite): string {
+  return `pglite:${dataDir.startsWith("memory:") ? "memory" : dataDir.replace(/^file:\/\//u, "")}`;
 }
 
 function connection(

@@ -86,8 +86,11 @@ const optionsSchema = z.strictObject({
   cacheThreads: z.int().min(0).default(1000),
 });
 
-/** Checks the options and fills in the defaults. */
-export function parseOpenOptions(options: OpenCheckpointerOptions): PostgresOptions {
+/**
+ * Checks the options and fills in the defaults.
+ * @param caller who was called, as it stands in the message
+ */
+export function parseOpenOptions(options: OpenCheckpointerOptions, caller = "openCheckpointer"): PostgresOptions {
   const parsed = optionsSchema.safeParse(options);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map((issue) => {
@@ -98,12 +101,14 @@ export function parseOpenOptions(options: OpenCheckpointerOptions): PostgresOpti
       ? issue.message
       : `${name} is ${name.startsWith("ssl") ? "wrong" : JSON.stringify(value)}: ${issue.message}`;
   });
-  throw new PerdureError("OPTIONS_INVALID", `openCheckpointer: ${problems.join("; ")}.`, {
+  throw new PerdureError("OPTIONS_INVALID", `${caller}: ${problems.join("; ")}.`, {
     hint: "See OpenCheckpointerOptions for what there is.",
   });
 }
 
 function isSerializer(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
-  return ["dumpsTyped", "loadsTyped"].every((method) => typeof (value as Record<string, unknown>)[method] === "function");
+  return ["dumpsTyped", "loadsTyped"].every(
+    (method) => typeof (value as Record<string, unknown>)[method] === "function",
+  );
 }

@@ -77,7 +77,7 @@ export async function openStore(
 ): Promise<Store> {
   const { ttlMs, index, ...connection } = options;
   const own = parseOptions("openStore", storeOptionsSchema, { ttlMs, index });
-  const database = await connect(target, parseOpenOptions(connection), options.schema);
+  const database = await connect(target, parseOpenOptions(connection, "openStore"), options.schema);
   return new Store({
     backend: await backendOf(database, { ttlMs: own.ttlMs, setup: options.setup ?? true }),
     description: descriptionOf(database),
@@ -134,7 +134,10 @@ async function connectUrl(target: string, options: PostgresOptions): Promise<Sto
       return { kind: "sqlite", database, description, release: close };
     }
     case "postgres":
-      return { kind: "postgres", ...(await (await import("./connect-postgres.ts")).connectPostgresUrl(url.url, options)) };
+      return {
+        kind: "postgres",
+        ...(await (await import("./connect-postgres.ts")).connectPostgresUrl(url.url, options)),
+      };
   }
 }
 
@@ -172,8 +175,7 @@ async function backendOf(
       try {
         await setUpStoreTables(driver, address, { setup });
       } catch (error) {
-        await driver.close();
-        release?.();
+        await driver.close().finally(release);
         throw error;
       }
       return new PostgresStoreBackend(driver, { schema: address.schema, ttlMs, release });
@@ -194,5 +196,7 @@ function descriptionOf(database: StoreDatabase): string {
 
 function isEmbeddings(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
-  return ["embedDocuments", "embedQuery"].every((method) => typeof (value as Record<string, unknown>)[method] === "function");
+  return ["embedDocuments", "embedQuery"].every(
+    (method) => typeof (value as Record<string, unknown>)[method] === "function",
+  );
 }

@@ -1,13 +1,13 @@
 /**
- * Postgres refuses a NUL in text and in jsonb, and a half of a surrogate pair has no UTF-8. Both, and the
- * character that marks them, are written as that character and four hex digits.
+ * Stands before the four hex digits of a character that a database refuses: a NUL, which Postgres has no place
+ * for, or a half of a surrogate pair, which has no UTF-8. Escaped itself, it is always followed by a hex digit.
  */
-const MARK = "\u0001";
-const REFUSED = /[\0\u0001\p{Surrogate}]/gu;
-const ESCAPED = /\u0001([0-9a-f]{4})/gu;
-/** How JSON writes a character that {@link REFUSED} finds; also found in a text that only looks like it. */
-const REFUSED_IN_JSON = /\\u(?:000[01]|d[89a-f])/u;
-const MARK_IN_JSON = "\\u0001";
+export const MARK = "\ue000";
+
+const REFUSED = /[\0\ue000\p{Surrogate}]/gu;
+const ESCAPED = /\ue000([0-9a-f]{4})/gu;
+/** As JSON writes them; also found in a text that only looks like it. */
+const REFUSED_IN_JSON = /\\u(?:0000|d[89a-f])|\ue000/u;
 
 /** A text that every database takes; the same for the same text, and for no other. */
 export function escapeText(text: string): string {
@@ -27,7 +27,7 @@ export function escapeJson(json: string): string {
 /** The value of JSON that was escaped. */
 export function parseEscapedJson(json: string): unknown {
   const value: unknown = JSON.parse(json);
-  return json.includes(MARK_IN_JSON) ? withTexts(value, unescapeText) : value;
+  return json.includes(MARK) ? withTexts(value, unescapeText) : value;
 }
 
 function withTexts(value: unknown, change: (text: string) => string): unknown {

@@ -25,14 +25,15 @@ export function conditionSql({ field, operator, operand }: Condition, parameters
     case "$eq":
       return operand === undefined ? `${found} IS NULL` : `${found} = ${jsonb(operand, parameters)}`;
     case "$ne":
-      return operand === undefined
-        ? `${found} IS NOT NULL`
-        : `${found} IS DISTINCT FROM ${jsonb(operand, parameters)}`;
+      return operand === undefined ? `${found} IS NOT NULL` : `${found} IS DISTINCT FROM ${jsonb(operand, parameters)}`;
     case "$in":
       return isOneOf(found, operand, parameters);
     case "$nin":
       return `(${isOneOf(found, operand, parameters)}) IS NOT TRUE`;
-    default: {
+    case "$gt":
+    case "$gte":
+    case "$lt":
+    case "$lte": {
       const comparison = COMPARISON[operator];
       // jsonb orders values of different types too, and texts by the language of the database.
       if (typeof operand === "number") {

@@ -20,7 +20,7 @@ const OPERATORS = new Set(["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$
 export function parseFilter(filter: unknown): Condition[] {
   if (filter === undefined || filter === null) return [];
   if (typeof filter !== "object" || Array.isArray(filter)) {
-    throw invalidOperation("the filter is no object", "Give fields and what they must be: { kind: \"fact\" }.");
+    throw invalidOperation("the filter is no object", 'Give fields and what they must be: { kind: "fact" }.');
   }
   return Object.entries(filter).flatMap(([field, wanted]) => {
     if (!isOperators(wanted)) return { field, operator: "$eq", operand: toJson(field, wanted) };
@@ -42,7 +42,10 @@ export function fulfils(value: Readonly<Record<string, unknown>>, conditions: re
         return operand.some((one) => isDeepStrictEqual(found, one));
       case "$nin":
         return !operand.some((one) => isDeepStrictEqual(found, one));
-      default: {
+      case "$gt":
+      case "$gte":
+      case "$lt":
+      case "$lte": {
         const order = orderOf(found, operand);
         return order !== undefined && isInOrder(order, operator);
       }
@@ -91,7 +94,10 @@ function toJson(field: string, operand: unknown): unknown {
     // A bigint, or something that refers to itself.
   }
   if (json !== undefined) return JSON.parse(json);
-  throw invalidOperation(`the filter of "${field}" is no value of JSON`, "Items hold JSON, so nothing could be like it.");
+  throw invalidOperation(
+    `the filter of "${field}" is no value of JSON`,
+    "Items hold JSON, so nothing could be like it.",
+  );
 }
 
 function orderOf(found: unknown, operand: number | string): number | undefined {

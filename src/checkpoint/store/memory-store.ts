@@ -50,7 +50,9 @@ export class MemoryStoreBackend implements StoreBackend {
   }
 
   async search({ limit, offset, ...query }: ItemQuery): Promise<Item[]> {
-    return this.#find(query).slice(offset, offset + limit).map(copyOf);
+    return this.#find(query)
+      .slice(offset, offset + limit)
+      .map(copyOf);
   }
 
   async rankCandidates(query: Pick<ItemQuery, "prefix" | "conditions">): Promise<RankCandidate[]> {
@@ -66,7 +68,10 @@ export class MemoryStoreBackend implements StoreBackend {
   }
 
   async listNamespaces({ limit, offset, ...query }: NamespaceQuery): Promise<string[][]> {
-    const namespaces = distinctNamespaces(this.#live().map(({ namespace }) => namespace), query);
+    const namespaces = distinctNamespaces(
+      this.#live().map(({ namespace }) => namespace),
+      query,
+    );
     return namespaces.slice(offset, offset + limit);
   }
 

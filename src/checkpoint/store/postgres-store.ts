@@ -160,11 +160,7 @@ SELECT to_json(path)::text AS path FROM found ${page({ limit, offset }, paramete
 
   async close(): Promise<void> {
     await this.#queue.settled();
-    try {
-      await this.#driver.close();
-    } finally {
-      this.#options.release?.();
-    }
+    await this.#driver.close().finally(this.#options.release);
   }
 
   async #flush(writes: readonly ItemWrite[]): Promise<void> {

@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import type { Item } from "@langchain/langgraph-checkpoint";
 import { checkpointerClosed } from "../closed.ts";
-import { escapeText, unescapeText } from "./escaped-text.ts";
+import { MARK, escapeText, unescapeText } from "./escaped-text.ts";
 import { fulfils } from "./filter.ts";
 import { distinctNamespaces } from "./match-namespace.ts";
 import type { ItemKey, ItemQuery, ItemWrite, NamespaceQuery, RankCandidate, StoreBackend } from "./store-backend.ts";
@@ -26,9 +26,9 @@ export interface SqliteStoreOptions {
   readonly release: () => void;
 }
 
-/** Ends each label; an escaped label never holds it. What follows {@link BEYOND} comes after all labels below. */
-const END = "\u0001!";
-const BEYOND = "\u0001\"";
+/** Ends each label; no escaped label holds it. {@link BEYOND} in its place comes after all that lies below. */
+const END = `${MARK}!`;
+const BEYOND = `${MARK}"`;
 
 /** Items in a file of SQLite, which belongs to this process alone. Conditions are judged here, row by row. */
 export class SqliteStoreBackend implements StoreBackend {
@@ -123,9 +123,7 @@ export class SqliteStoreBackend implements StoreBackend {
     const path = pathOf(prefix);
     const below: SQLInputValue[] = prefix.length === 0 ? [] : [path, path.slice(0, -END.length) + BEYOND];
     const range = prefix.length === 0 ? "" : "path >= ? AND path < ? AND";
-    const statement = this.#prepare(
-      `SELECT * FROM store_items WHERE ${range} expires_at > ? ORDER BY written DESC`,
-    );
+    const statement = this.#prepare(`SELECT * FROM store_items WHERE ${range} expires_at > ? ORDER BY written DESC`);
     for (const found of statement.iterate(...below, Date.now())) {
       const row = found as unknown as ItemRow;
       if (conditions.length === 0 || fulfils(JSON.parse(row.value) as Record<string, unknown>, conditions)) yield row;

@@ -1,4 +1,4 @@
-import type { Operation } from "@langchain/langgraph-checkpoint";
+import type { ListNamespacesOperation, Operation } from "@langchain/langgraph-checkpoint";
 import { PerdureError, show } from "../../errors/index.ts";
 import { escapeText } from "./escaped-text.ts";
 import { parseFilter } from "./filter.ts";
@@ -58,7 +58,8 @@ export function parseOperation(operation: Operation): StoreOperation {
     return { kind: "put", namespace, key, json: jsonOf(value, namespace, key), index: indexOf(index) };
   }
   if ("matchConditions" in operation || "limit" in operation) {
-    const { matchConditions = [], maxDepth, limit = Number.POSITIVE_INFINITY, offset = 0 } = operation;
+    const listing: Partial<ListNamespacesOperation> = operation;
+    const { matchConditions = [], maxDepth, limit = Number.POSITIVE_INFINITY, offset = 0 } = listing;
     if (maxDepth !== undefined && !(Number.isInteger(maxDepth) && maxDepth > 0)) {
       throw invalidOperation(`maxDepth is ${String(maxDepth)}`, "It is a number of labels, one or more.");
     }
@@ -70,7 +71,10 @@ export function parseOperation(operation: Operation): StoreOperation {
     }
     return { kind: "list", prefixes: paths("prefix"), suffixes: paths("suffix"), maxDepth, ...page(limit, offset) };
   }
-  throw invalidOperation("an operation of a batch is none", "A get, put, search or listing, as BaseStore defines them.");
+  throw invalidOperation(
+    "an operation of a batch is none",
+    "A get, put, search or listing, as BaseStore defines them.",
+  );
 }
 
 function labels(path: unknown, what: string): string[] {
@@ -88,9 +92,13 @@ function assertWritable(namespace: readonly string[], key: string): void {
     throw invalidOperation(`${what} in the namespace ${show(namespace)}`, hint);
   };
   if (namespace.length === 0) refuse("there is no label", "Name at least one.");
-  if (namespace.includes("")) refuse("a label is empty", "An id that was missing? Every label must be a text with characters.");
+  if (namespace.includes(""))
+    refuse("a label is empty", "An id that was missing? Every label must be a text with characters.");
   if (namespace[0] === "langgraph") refuse('the first label is "langgraph"', "LangGraph keeps it for itself.");
-  const bytes = [key, ...namespace].reduce((sum, text) => sum + Buffer.byteLength(escapeText(text)), 8 * namespace.length);
+  const bytes = [key, ...namespace].reduce(
+    (sum, text) => sum + Buffer.byteLength(escapeText(text)),
+    8 * namespace.length,
+  );
   if (bytes > MAX_KEY_BYTES) {
     refuse(
       `the key of ${key.length} characters is too long`,

@@ -91,7 +91,7 @@ export class Store extends BaseStore {
     const items = gets.length === 0 ? [] : await this.#backend.read(gets);
     const found = new Map<StoreOperation, Item | null>(gets.map((get, index) => [get, items[index] ?? null]));
     return Promise.all(
-      operations.map((operation) => {
+      operations.map(async (operation) => {
         switch (operation.kind) {
           case "get":
             return found.get(operation);
@@ -115,10 +115,7 @@ export class Store extends BaseStore {
         "Open it with `index: { dims, embeddings }`, or search without `query`.",
       );
     }
-    const [vector, candidates] = await Promise.all([
-      this.#index.embedQuery(text),
-      this.#backend.rankCandidates(query),
-    ]);
+    const [vector, candidates] = await Promise.all([this.#index.embedQuery(text), this.#backend.rankCandidates(query)]);
     const ranked = rank(candidates, vector, query);
     const items = await this.#backend.readRanked(ranked.map(({ id }) => id));
     return ranked.flatMap(({ score }, index) => {
