@@ -30,6 +30,7 @@ describeWithPostgres("the tables in Postgres", () => {
     "perdure_answers",
     "perdure_blobs",
     "perdure_checkpoints",
+    "perdure_interrupts",
     "perdure_migrations",
     "perdure_once",
     "perdure_threads",

@@ -85,11 +85,14 @@ export class CommitQueue {
     for (const [threadId, waiting] of this.#waiting) {
       if (this.#inFlight.has(threadId)) continue;
       const keys = new Set<string>();
+      let asks = false;
       let count = 0;
       for (const { commit } of waiting) {
         const size = sizeOf(commit);
         const isFull = batch.length > 0 && (batch.length >= MAX_COMMITS || bytes + size > MAX_BYTES);
-        if (isFull || !fits(commit, keys)) break;
+        // A statement closes questions before it opens others.
+        if (isFull || !fits(commit, keys) || (asks && endsQuestions(commit))) break;
+        asks ||= commit.writes.some((row) => row.asks !== undefined);
         batch.push(waiting[count] as Waiting);
         count += 1;
         bytes += size;
@@ -142,6 +145,10 @@ function fits(commit: Commit, keys: Set<string>): boolean {
   if (own.some((key) => keys.has(key))) return false;
   for (const key of own) keys.add(key);
   return true;
+}
+
+function endsQuestions({ checkpoint, writes }: Commit): boolean {
+  return checkpoint !== undefined || writes.some(({ ends }) => ends !== undefined);
 }
 
 function sizeOf({ checkpoint, blobs, writes }: Commit): number {

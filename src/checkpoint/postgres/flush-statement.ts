@@ -35,6 +35,10 @@ export interface WritesRow {
   /** 0 for the result, which stays once it is there; any other is replaced. */
   readonly idx: number;
   readonly stored: StoredBytes;
+  /** Set when the task asks a question: how many answers it had before, if that is known. */
+  readonly asks?: { readonly answersBefore: number | undefined };
+  /** Set when the row ends the task's question: by its result, or by answers, so many. */
+  readonly ends?: { readonly answers: number };
 }
 
 /** One `put` or `putWrites`. */
@@ -78,7 +82,7 @@ export interface VerdictRow {
  *   verdict for it, and the other threads need not wait.
  */
 export function flushStatement(
-  { threads, checkpoints, blobs, writes }: SaverTables,
+  { threads, checkpoints, blobs, writes, interrupts }: SaverTables,
   options: { readonly wait: boolean },
 ): string {
   // The stored values come as one parameter, which travels as it is; each row cuts its own out of it.
@@ -135,6 +139,25 @@ WITH op AS (
     JOIN judged j ON j.n = x.n AND j.ok
   ON CONFLICT (thread, ns, checkpoint_id, task_id, idx) DO UPDATE
     SET type = EXCLUDED.type, text = EXCLUDED.text, bytes = EXCLUDED.bytes WHERE EXCLUDED.idx <> 0
+), asked AS (
+  SELECT j.thread, x.ns, x.checkpoint_id, x.task_id, x.answers
+    FROM unnest($32::int4[], $33::text[], $34::text[], $35::text[], $36::int4[]) AS x(n, ns, checkpoint_id, task_id, answers)
+    JOIN judged j ON j.n = x.n AND j.ok
+), opened AS (
+  INSERT INTO ${interrupts} (thread, ns, checkpoint_id, task_id, answers) SELECT * FROM asked
+  ON CONFLICT (thread, ns, checkpoint_id, task_id) DO UPDATE SET answers = EXCLUDED.answers, asked_at = EXCLUDED.asked_at
+), closed AS (
+  DELETE FROM ${interrupts} i
+   WHERE i.thread = ANY (SELECT thread FROM judged)
+     AND (EXISTS (SELECT FROM unnest($9::int4[], $10::text[]) AS x(n, ns) JOIN judged j ON j.n = x.n AND j.ok
+                   WHERE j.thread = i.thread AND (x.ns = '' OR i.ns = x.ns OR starts_with(i.ns, x.ns || '|')))
+       OR EXISTS (SELECT FROM unnest($37::int4[], $38::text[], $39::text[], $40::text[], $41::int4[])
+                           AS x(n, ns, checkpoint_id, task_id, answers)
+                    JOIN judged j ON j.n = x.n AND j.ok
+                   WHERE j.thread = i.thread AND x.ns = i.ns AND x.checkpoint_id = i.checkpoint_id AND x.task_id = i.task_id
+                     AND x.answers > coalesce(i.answers, -1)))
+     AND NOT EXISTS (SELECT FROM asked a WHERE a.thread = i.thread AND a.ns = i.ns
+                        AND a.checkpoint_id = i.checkpoint_id AND a.task_id = i.task_id)
 )
 SELECT n, ok, thread, generation, epoch, head FROM judged`;
 }
@@ -153,6 +176,8 @@ export function flushValues(commits: readonly Commit[]): unknown[] {
   const checkpoints = new Columns(9);
   const blobs = new Columns(6);
   const writes = new Columns(8);
+  const asked = new Columns(5);
+  const ended = new Columns(5);
   for (const [index, { threadId, condition, checkpoint, ...rows }] of commits.entries()) {
     const n = index + 1;
     const { basis, epoch, onHead } = condition;
@@ -163,11 +188,14 @@ export function flushValues(commits: readonly Commit[]): unknown[] {
       checkpoints.add(n, ns, id, parentId, `{${lineages.join()}}`, `{${upTos.join()}}`, ...place(body));
     }
     for (const { lineage, start, stored } of rows.blobs) blobs.add(n, lineage, start, ...place(stored));
-    for (const { ns, checkpointId, taskId, idx, stored } of rows.writes) {
+    for (const { ns, checkpointId, taskId, idx, stored, asks, ends } of rows.writes) {
       writes.add(n, ns, checkpointId, taskId, idx, ...place(stored));
+      if (asks !== undefined) asked.add(n, ns, checkpointId, taskId, asks.answersBefore);
+      if (ends !== undefined) ended.add(n, ns, checkpointId, taskId, ends.answers);
     }
   }
-  return [Buffer.concat(bytes), ...ops.columns, ...checkpoints.columns, ...blobs.columns, ...writes.columns];
+  const tables = [ops, checkpoints, blobs, writes, asked, ended];
+  return [Buffer.concat(bytes), ...tables.flatMap(({ columns }) => columns)];
 }
 
 /** Reads the verdicts; undefined for a commit to a thread that somebody else locks, makes or deletes at the same moment. */

@@ -11,6 +11,8 @@ export interface SaverTables {
   readonly writes: string;
   /** Every answer that was ever committed. */
   readonly answers: string;
+  /** The questions that are open, one row for each task that asks. */
+  readonly interrupts: string;
   /** What `once.tx` did. */
   readonly once: string;
   readonly migrations: string;
@@ -23,6 +25,7 @@ export const TABLE_NAMES: SaverTables = {
   blobs: "perdure_blobs",
   writes: "perdure_writes",
   answers: "perdure_answers",
+  interrupts: "perdure_interrupts",
   once: "perdure_once",
   migrations: "perdure_migrations",
 };
@@ -93,6 +96,16 @@ export function saverMigrations(tables: SaverTables): string[] {
   bytes bytea,
   PRIMARY KEY (thread, interrupt_id)
 )`,
+    `CREATE TABLE ${tables.interrupts} (
+  thread int8 NOT NULL,
+  ns text COLLATE "C" NOT NULL,
+  checkpoint_id text COLLATE "C" NOT NULL,
+  task_id text COLLATE "C" NOT NULL,
+  answers int4,
+  asked_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (thread, ns, checkpoint_id, task_id)
+)`,
+    `CREATE INDEX ON ${tables.interrupts} (asked_at, thread, ns, task_id)`,
     onceTable(tables.once),
   ];
 }

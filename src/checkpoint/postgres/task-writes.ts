@@ -1,4 +1,4 @@
-import { WRITES_IDX_MAP } from "@langchain/langgraph-checkpoint";
+import { INTERRUPT, RESUME, WRITES_IDX_MAP } from "@langchain/langgraph-checkpoint";
 import type { PendingWrite } from "@langchain/langgraph-checkpoint";
 import { isOutputChannel } from "../answers.ts";
 import type { CommitPlace } from "../commit-guard.ts";
@@ -33,6 +33,7 @@ export async function taskWrites(
   }
   return Promise.all(
     [...byIdx].map(async ([idx, pairs]) => ({
+      ...question(idx, pairs[0]?.[1]),
       ns: place.checkpointNs,
       checkpointId: place.checkpointId as string,
       taskId,
@@ -40,4 +41,23 @@ export async function taskWrites(
       stored: await codec.dump(pairs),
     })),
   );
+}
+
+/** What a row means for the list of open questions. */
+function question(idx: number, value: unknown): Pick<WritesRow, "asks" | "ends"> {
+  if (idx === RESULT_IDX) return { ends: { answers: LAST_ANSWER } };
+  if (idx === WRITES_IDX_MAP[RESUME]) return { ends: { answers: Array.isArray(value) ? value.length : 1 } };
+  if (idx !== WRITES_IDX_MAP[INTERRUPT]) return {};
+  const { answers, nested } = (value as { readonly perdure?: InterruptMark } | undefined)?.perdure ?? {};
+  // What is asked in a subgraph is stored, and listed, there.
+  return nested === true ? {} : { asks: { answersBefore: answers } };
+}
+
+/** More answers than any task was given. */
+const LAST_ANSWER = 2 ** 31 - 1;
+
+/** What a runner adds to the interrupts it stores; see its `InterruptMark`. */
+interface InterruptMark {
+  readonly answers?: number;
+  readonly nested?: boolean;
 }

@@ -103,6 +103,10 @@ export class ThreadTransactions {
             ...columnsOf(await this.#codec.dump([[RESUME, value]])),
           ],
         );
+        await client.query(
+          `DELETE FROM ${this.#tables.interrupts} WHERE thread = $1 AND ns = $2 AND checkpoint_id = $3 AND task_id = $4`,
+          [Number(row.thread), task.checkpointNs, task.checkpointId, task.taskId],
+        );
       }
       if (commit.record !== undefined) await this.#changeRecord(client, row, commit.record);
       return outcomes;
@@ -121,13 +125,13 @@ export class ThreadTransactions {
   }
 
   async deleteThread(threadId: string): Promise<void> {
-    const { threads, checkpoints, blobs, writes, answers, once } = this.#tables;
+    const { threads, checkpoints, blobs, writes, answers, interrupts, once } = this.#tables;
     await this.#driver.transaction(async (client) => {
       const { rows } = await client.query<ThreadRow>(`SELECT thread FROM ${threads} WHERE thread_id = $1 FOR UPDATE`, [
         threadId,
       ]);
       if (rows[0] === undefined) return;
-      for (const table of [checkpoints, blobs, writes, answers, threads]) {
+      for (const table of [checkpoints, blobs, writes, answers, interrupts, threads]) {
         await client.query(`DELETE FROM ${table} WHERE thread = $1`, [Number(rows[0].thread)]);
       }
       await client.query(`DELETE FROM ${once} WHERE thread_id = $1`, [threadId]);
