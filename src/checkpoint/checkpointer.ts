@@ -1,6 +1,7 @@
 import { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
 import type { OnceCommitter } from "../nodes/index.ts";
+import type { ListPage, ListPageOptions, ListThreadsOptions, ListedInterrupt, ListedThread } from "./thread-lists.ts";
 import type { ThreadRecord } from "./thread-record.ts";
 
 /**
@@ -42,6 +43,12 @@ export abstract class Checkpointer extends BaseCheckpointSaver {
 
   /** The answer the interrupt was given, if it was ever answered. */
   abstract readAnswer(threadId: string, interruptId: string): Promise<RecordedAnswer | undefined>;
+
+  /** The threads, the newest first. A thread that begins while the pages are read may be left out. */
+  abstract listThreads(options?: ListThreadsOptions): Promise<ListPage<ListedThread>>;
+
+  /** The questions that are open in any thread, the oldest first: what an inbox of approvals shows. */
+  abstract listInterrupts(options?: ListPageOptions): Promise<ListPage<ListedInterrupt>>;
 
   /**
    * Takes the right to drive the thread: alone, or beside others that took it shared. Freed by

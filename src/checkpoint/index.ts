@@ -16,3 +16,5 @@ export type {
 } from "./checkpointer.ts";
 export { EMPTY_RECORD } from "./thread-record.ts";
 export type { RunRecord, StoredSignal, ThreadRecord } from "./thread-record.ts";
+export { interruptId } from "./thread-lists.ts";
+export type { ListPage, ListPageOptions, ListThreadsOptions, ListedInterrupt, ListedThread } from "./thread-lists.ts";

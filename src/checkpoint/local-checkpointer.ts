@@ -19,6 +19,8 @@ import type { CommitPlace } from "./commit-guard.ts";
 import { fromStored, toStored } from "./stored-value.ts";
 import type { StoredValue } from "./stored-value.ts";
 import { strictSerializer } from "./strict-serializer.ts";
+import { cursorOf, keyOfCursor, openInterruptsOf, parseListOptions, timeOfCheckpoint } from "./thread-lists.ts";
+import type { ListPage, ListPageOptions, ListThreadsOptions, ListedInterrupt, ListedThread } from "./thread-lists.ts";
 import { ThreadLocks } from "./thread-locks.ts";
 import { EMPTY_RECORD } from "./thread-record.ts";
 import type { ThreadRecord } from "./thread-record.ts";
@@ -76,6 +78,8 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
   ): Promise<Prepared>;
   /** Runs `work`, all of it or nothing. */
   protected abstract atomically<T>(work: () => T): T;
+  /** The threads that have checkpoints, in the order in which they began. */
+  protected abstract readThreadIds(): readonly string[];
   protected abstract readHead(threadId: string, checkpointNs: string): string | undefined;
   protected abstract readStoredRecord(threadId: string): StoredRecord | undefined;
   protected abstract readStoredAnswer(threadId: string, interruptId: string): StoredAnswer | undefined;
@@ -198,6 +202,36 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
     return found && { interruptId, answer: await fromStored(this.serde, found.value), at: found.at };
   }
 
+  override async listThreads(options: ListThreadsOptions = {}): Promise<ListPage<ListedThread>> {
+    this.assertOpen();
+    const { interrupted, ...page } = parseListOptions("listThreads", options);
+    const threads: ListedThread[] = [];
+    for (const threadId of this.readThreadIds().toReversed()) {
+      const openInterrupts = (await this.#openInterrupts(threadId)).length;
+      if (interrupted && openInterrupts === 0) continue;
+      const checkpointId = this.readHead(threadId, "");
+      const updatedAt = checkpointId === undefined ? undefined : timeOfCheckpoint(checkpointId);
+      threads.push({
+        threadId,
+        openInterrupts,
+        ...(checkpointId === undefined ? {} : { checkpointId }),
+        ...(updatedAt === undefined ? {} : { updatedAt }),
+      });
+    }
+    return pageOf("listThreads", threads, page);
+  }
+
+  override async listInterrupts(options: ListPageOptions = {}): Promise<ListPage<ListedInterrupt>> {
+    this.assertOpen();
+    const page = parseListOptions("listInterrupts", options);
+    const open = await Promise.all(this.readThreadIds().map((threadId) => this.#openInterrupts(threadId)));
+    return pageOf(
+      "listInterrupts",
+      open.flat().toSorted((one, other) => (one.askedAt < other.askedAt ? -1 : Number(one.askedAt > other.askedAt))),
+      page,
+    );
+  }
+
   override async lockThread(threadId: string, options: LockOptions): Promise<ThreadLock | undefined> {
     this.assertOpen();
     return this.#locks.lock(threadId, options);
@@ -213,6 +247,10 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
   /** Throws CHECKPOINTER_CLOSED after `close`. */
   protected assertOpen(): void {
     if (this.#closed) throw checkpointerClosed(this.description);
+  }
+
+  async #openInterrupts(threadId: string): Promise<ListedInterrupt[]> {
+    return openInterruptsOf(threadId, await this.newestBelow(threadId, [""]));
   }
 
   #assertGuard(place: CommitPlace, method: "put" | "putWrites", next?: string): void {
@@ -269,4 +307,15 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
     }
     return { head, answers, tasks };
   }
+}
+
+/** A page of a list that is there whole; the cursor counts what came before. */
+function pageOf<Item>(
+  method: string,
+  all: readonly Item[],
+  { limit, after }: { limit: number; after?: string | undefined },
+): ListPage<Item> {
+  const from = after === undefined ? 0 : Number(keyOfCursor(method, after, 1)[0]);
+  const items = all.slice(from, from + limit);
+  return from + limit < all.length ? { items, next: cursorOf([from + limit]) } : { items };
 }

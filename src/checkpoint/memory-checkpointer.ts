@@ -94,6 +94,10 @@ export class MemoryCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
     return work();
   }
 
+  protected override readThreadIds(): readonly string[] {
+    return Object.keys(this.#saver.storage);
+  }
+
   protected override readHead(threadId: string, checkpointNs: string): string | undefined {
     return this.#threads.get(threadId)?.heads.get(checkpointNs);
   }

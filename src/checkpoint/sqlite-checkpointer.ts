@@ -141,6 +141,13 @@ export class SqliteCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
     }
   }
 
+  protected override readThreadIds(): readonly string[] {
+    return this.#all<{ thread_id: string }>(
+      "SELECT thread_id FROM checkpoints GROUP BY thread_id ORDER BY min(checkpoint_id)",
+      [],
+    ).map((row) => row.thread_id);
+  }
+
   protected override readHead(threadId: string, checkpointNs: string): string | undefined {
     return this.#get<{ checkpoint_id: string }>(
       "SELECT checkpoint_id FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ? ORDER BY checkpoint_id DESC LIMIT 1",

@@ -1,6 +1,6 @@
 import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
+import { interruptId } from "../checkpoint/index.ts";
 import type { Checkpointer } from "../checkpoint/index.ts";
-import { interruptId } from "./interrupt-id.ts";
 import { openInterrupt } from "./open-question.ts";
 import type { Question } from "./open-question.ts";
 import { asksItself, writesByTask } from "./pending-writes.ts";

@@ -1,9 +1,9 @@
 import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
 import type { Checkpointer, ThreadRecord } from "../checkpoint/index.ts";
-import { EMPTY_RECORD } from "../checkpoint/index.ts";
+import { EMPTY_RECORD, interruptId } from "../checkpoint/index.ts";
 import { PerdureError } from "../errors/index.ts";
 import type { CheckpointView, Engine } from "./engine.ts";
-import { breakpointId, breakpointInsideId, interruptId } from "./interrupt-id.ts";
+import { breakpointId, breakpointInsideId } from "./breakpoint-id.ts";
 import { NOTHING_BELOW, nestedQuestions } from "./nested-questions.ts";
 import type { NestedQuestions } from "./nested-questions.ts";
 import { openInterrupt } from "./open-question.ts";

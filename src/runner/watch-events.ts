@@ -1,7 +1,7 @@
 import { isGraphBubbleUp } from "@langchain/langgraph";
 import type { BaseMessage } from "@langchain/core/messages";
 import type { DriveWatch } from "./drive-once.ts";
-import { interruptId } from "./interrupt-id.ts";
+import { interruptId } from "../checkpoint/index.ts";
 import { openInterrupt } from "./open-question.ts";
 import type { StreamChunk } from "./pregel.ts";
 import type { RunEvent } from "./run-event.ts";

@@ -19,6 +19,7 @@ import type { CommitPlace } from "../commit-guard.ts";
 import type { OncePlace, TransactionSql } from "../../nodes/index.ts";
 import type { SqlDriver } from "../sql-driver.ts";
 import { SqlOnce } from "../sql-once.ts";
+import type { ListPage, ListPageOptions, ListThreadsOptions, ListedInterrupt, ListedThread } from "../thread-lists.ts";
 import type { ThreadRecord } from "../thread-record.ts";
 import { draftCheckpoint } from "./checkpoint-draft.ts";
 import type { CheckpointDraft } from "./checkpoint-draft.ts";
@@ -30,6 +31,7 @@ import type { KnownCheckpoint } from "./known-checkpoints.ts";
 import { KnownItems } from "./known-items.ts";
 import { saverTables } from "./saver-tables.ts";
 import { taskWrites } from "./task-writes.ts";
+import { ThreadListing } from "./thread-listing.ts";
 import { ThreadTransactions } from "./thread-transactions.ts";
 import { ValueCodec } from "./value-codec.ts";
 
@@ -70,6 +72,7 @@ export class PostgresCheckpointer extends Checkpointer {
   readonly #codec: ValueCodec;
   readonly #reader: CheckpointReader;
   readonly #writer: CheckpointWriter;
+  readonly #listing: ThreadListing;
   readonly #transactions: ThreadTransactions;
   readonly #once: SqlOnce;
   readonly #known: KnownCheckpoints;
@@ -87,6 +90,7 @@ export class PostgresCheckpointer extends Checkpointer {
     this.shared = parts.shared;
     this.#driver = parts.driver;
     this.#reader = new CheckpointReader(parts.driver, this.#codec, tables);
+    this.#listing = new ThreadListing(parts.driver, this.#codec, tables);
     this.#writer = new CheckpointWriter(parts.driver, tables, { schema: parts.schema, lanes: parts.lanes });
     this.#transactions = new ThreadTransactions(parts.driver, this.#codec, tables);
     this.#once = new SqlOnce({
@@ -204,6 +208,16 @@ export class PostgresCheckpointer extends Checkpointer {
   override async readAnswer(threadId: string, interruptId: string): Promise<RecordedAnswer | undefined> {
     this.#assertOpen();
     return this.#transactions.readAnswer(threadId, interruptId);
+  }
+
+  override async listThreads(options: ListThreadsOptions = {}): Promise<ListPage<ListedThread>> {
+    this.#assertOpen();
+    return this.#listing.threads(options);
+  }
+
+  override async listInterrupts(options: ListPageOptions = {}): Promise<ListPage<ListedInterrupt>> {
+    this.#assertOpen();
+    return this.#listing.interrupts(options);
   }
 
   override async lockThread(threadId: string, options: LockOptions): Promise<ThreadLock | undefined> {

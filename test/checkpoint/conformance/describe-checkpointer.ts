@@ -5,6 +5,7 @@ import { describeCommits } from "./commits.ts";
 import { describeForks } from "./forks.ts";
 import { describeLangGraphSuite } from "./langgraph.ts";
 import { describeLifecycle } from "./lifecycle.ts";
+import { describeLists } from "./lists.ts";
 import { describeLocks } from "./locks.ts";
 import { describeNamespaces } from "./namespaces.ts";
 import { describeRecords } from "./records.ts";
@@ -36,6 +37,7 @@ export function describeCheckpointer(name: string, backend: Backend): void {
       describeRecords(() => checkpointer);
       describeAnswers(() => checkpointer);
       describeNamespaces(() => checkpointer);
+      describeLists(() => checkpointer);
       describeLocks(
         () => checkpointer,
         () => another,

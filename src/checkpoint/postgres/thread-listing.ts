@@ -1,0 +1,134 @@
+import { INTERRUPT, WRITES_IDX_MAP } from "@langchain/langgraph-checkpoint";
+import type { SqlDriver } from "../sql-driver.ts";
+import { cursorOf, idOfInterrupt, keyOfCursor, parseListOptions, timeOfCheckpoint } from "../thread-lists.ts";
+import type {
+  InterruptWrite,
+  ListPage,
+  ListPageOptions,
+  ListThreadsOptions,
+  ListedInterrupt,
+  ListedThread,
+} from "../thread-lists.ts";
+import type { SaverTables } from "./saver-tables.ts";
+import type { StoredRow, ValueCodec } from "./value-codec.ts";
+
+interface ThreadRow {
+  readonly thread_id: string;
+  readonly thread: unknown;
+  readonly head: string | null;
+  readonly open: number;
+}
+
+interface InterruptRow extends StoredRow {
+  readonly thread_id: string;
+  readonly thread: unknown;
+  readonly ns: string;
+  readonly task_id: string;
+  readonly asked_at: string | Date;
+  /** The same to the microsecond, for the cursor. */
+  readonly asked: string;
+}
+
+/** Reads the lists of threads and of open questions, a page at a time, each by an index. */
+export class ThreadListing {
+  readonly #driver: SqlDriver;
+  readonly #codec: ValueCodec;
+  readonly #tables: SaverTables;
+
+  constructor(driver: SqlDriver, codec: ValueCodec, tables: SaverTables) {
+    this.#driver = driver;
+    this.#codec = codec;
+    this.#tables = tables;
+  }
+
+  async threads(options: ListThreadsOptions): Promise<ListPage<ListedThread>> {
+    const { limit, after, interrupted } = parseListOptions("listThreads", options);
+    const [before = null] = after === undefined ? [] : keyOfCursor("listThreads", after, 1);
+    const { rows } = await this.#driver.query<ThreadRow>(threadsQuery(this.#tables, { interrupted }), [
+      before,
+      limit + 1,
+    ]);
+    return pageOf(
+      rows.map(({ thread_id: threadId, head, open }) => {
+        const updatedAt = head === null ? undefined : timeOfCheckpoint(head);
+        return {
+          threadId,
+          openInterrupts: Number(open),
+          ...(head === null ? {} : { checkpointId: head }),
+          ...(updatedAt === undefined ? {} : { updatedAt }),
+        };
+      }),
+      limit,
+      (last) => [Number(rows[last]?.thread)],
+    );
+  }
+
+  async interrupts(options: ListPageOptions): Promise<ListPage<ListedInterrupt>> {
+    const { limit, after } = parseListOptions("listInterrupts", options);
+    const [asked = null, thread = null, ns = null, task = null] =
+      after === undefined ? [] : keyOfCursor("listInterrupts", after, 4);
+    const { rows } = await this.#driver.query<InterruptRow>(interruptsQuery(this.#tables), [
+      asked,
+      thread,
+      ns,
+      task,
+      limit + 1,
+    ]);
+    const listed = await Promise.all(rows.map((row) => this.#listed(row)));
+    return pageOf(listed, limit, (last) => {
+      const row = rows[last] as InterruptRow;
+      return [row.asked, Number(row.thread), row.ns, row.task_id];
+    });
+  }
+
+  async #listed(row: InterruptRow): Promise<ListedInterrupt> {
+    const [[, write] = []] = (await this.#codec.load(row)) as [string, InterruptWrite][];
+    const { thread_id: threadId, ns: checkpointNs, task_id: taskId } = row;
+    return {
+      id: idOfInterrupt(taskId, write ?? {}),
+      threadId,
+      checkpointNs,
+      taskId,
+      value: write?.value,
+      askedAt: new Date(row.asked_at).toISOString(),
+    };
+  }
+}
+
+/** The statement behind the list of threads; `$1` is the key to go on after, `$2` how many. */
+export function threadsQuery(
+  { threads, interrupts }: SaverTables,
+  { interrupted }: { readonly interrupted: boolean },
+): string {
+  return `SELECT t.thread_id, t.thread, t.head, (SELECT count(*) FROM ${interrupts} i WHERE i.thread = t.thread) AS open
+  FROM ${threads} t
+ WHERE ($1::int8 IS NULL OR t.thread < $1::int8)
+   ${interrupted ? `AND t.thread IN (SELECT i.thread FROM ${interrupts} i)` : ""}
+ ORDER BY t.thread DESC LIMIT $2`;
+}
+
+/**
+ * The statement behind the inbox; `$1` to `$4` are the key to go on after, `$5` how many. A question of a
+ * subgraph that LangGraph repeats at the task of the root is listed once, from where it was asked.
+ */
+export function interruptsQuery({ threads, interrupts, writes }: SaverTables): string {
+  return `SELECT t.thread_id, i.thread, i.ns, i.task_id, i.asked_at, i.asked_at::text AS asked, w.type, w.text, w.bytes
+  FROM ${interrupts} i
+  JOIN ${threads} t ON t.thread = i.thread
+  JOIN ${writes} w ON w.thread = i.thread AND w.ns = i.ns AND w.checkpoint_id = i.checkpoint_id
+       AND w.task_id = i.task_id AND w.idx = ${WRITES_IDX_MAP[INTERRUPT]}
+ WHERE ($1::timestamptz IS NULL OR (i.asked_at, i.thread, i.ns, i.task_id) > ($1::timestamptz, $2::int8, $3::text, $4::text))
+   AND NOT (i.answers IS NULL AND EXISTS (
+         SELECT FROM ${interrupts} below WHERE below.thread = i.thread AND below.ns <> i.ns
+            AND (strpos(below.ns, ':' || i.task_id) > 0)))
+ ORDER BY i.asked_at, i.thread, i.ns, i.task_id LIMIT $5`;
+}
+
+function pageOf<Item>(
+  found: readonly Item[],
+  limit: number,
+  keyAt: (index: number) => readonly (string | number)[],
+): ListPage<Item> {
+  if (found.length <= limit) return { items: found };
+  return { items: found.slice(0, limit), next: cursorOf(keyAt(limit - 1)) };
+}
