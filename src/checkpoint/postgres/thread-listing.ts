@@ -112,16 +112,21 @@ export function threadsQuery(
  * subgraph that LangGraph repeats at the task of the root is listed once, from where it was asked.
  */
 export function interruptsQuery({ threads, interrupts, writes }: SaverTables): string {
-  return `SELECT t.thread_id, i.thread, i.ns, i.task_id, i.asked_at, i.asked_at::text AS asked, w.type, w.text, w.bytes
-  FROM ${interrupts} i
+  // The page comes first, or the planner, which takes the joins for narrower than they are, sorts the whole table.
+  return `WITH page AS MATERIALIZED (
+  SELECT i.* FROM ${interrupts} i
+   WHERE ($1::timestamptz IS NULL OR (i.asked_at, i.thread, i.ns, i.task_id) > ($1::timestamptz, $2::int8, $3::text, $4::text))
+     AND NOT (i.answers IS NULL AND EXISTS (
+           SELECT FROM ${interrupts} below
+            WHERE below.thread = i.thread AND below.ns <> i.ns AND strpos(below.ns, ':' || i.task_id) > 0))
+   ORDER BY i.asked_at, i.thread, i.ns, i.task_id LIMIT $5
+)
+SELECT t.thread_id, i.thread, i.ns, i.task_id, i.asked_at, i.asked_at::text AS asked, w.type, w.text, w.bytes
+  FROM page i
   JOIN ${threads} t ON t.thread = i.thread
   JOIN ${writes} w ON w.thread = i.thread AND w.ns = i.ns AND w.checkpoint_id = i.checkpoint_id
        AND w.task_id = i.task_id AND w.idx = ${WRITES_IDX_MAP[INTERRUPT]}
- WHERE ($1::timestamptz IS NULL OR (i.asked_at, i.thread, i.ns, i.task_id) > ($1::timestamptz, $2::int8, $3::text, $4::text))
-   AND NOT (i.answers IS NULL AND EXISTS (
-         SELECT FROM ${interrupts} below WHERE below.thread = i.thread AND below.ns <> i.ns
-            AND (strpos(below.ns, ':' || i.task_id) > 0)))
- ORDER BY i.asked_at, i.thread, i.ns, i.task_id LIMIT $5`;
+ ORDER BY i.asked_at, i.thread, i.ns, i.task_id`;
 }
 
 function pageOf<Item>(

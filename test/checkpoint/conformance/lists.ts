@@ -8,7 +8,7 @@ export function describeLists(checkpointer: () => Checkpointer): void {
   /** Every page, as a caller would read them. */
   async function all<Item>(list: (page: ListPageOptions) => Promise<ListPage<Item>>, limit: number): Promise<Item[]> {
     const items: Item[] = [];
-    for (let after: string | undefined; ; ) {
+    for (let after: string | undefined; ;) {
       const page = await list({ limit, ...(after === undefined ? {} : { after }) });
       expect(page.items.length).toBeLessThanOrEqual(limit);
       items.push(...page.items);
@@ -62,7 +62,14 @@ export function describeLists(checkpointer: () => Checkpointer): void {
       await ask(threadId, checkpointId, "a", { id: "of LangGraph", value: { amount: 5 } });
       await ask(threadId, checkpointId, "b", { id: "other", value: "b?" });
       expect(await openIn(threadId)).toEqual([
-        { id: "of LangGraph", threadId, checkpointNs: "", taskId: "a", value: { amount: 5 }, askedAt: expect.any(String) },
+        {
+          id: "of LangGraph",
+          threadId,
+          checkpointNs: "",
+          taskId: "a",
+          value: { amount: 5 },
+          askedAt: expect.any(String),
+        },
         expect.objectContaining({ id: "other", taskId: "b" }),
       ]);
       await putWrites(checkpointer(), { threadId, checkpointId }, [["n", 1]], "a");
@@ -95,7 +102,9 @@ export function describeLists(checkpointer: () => Checkpointer): void {
       const inner = await put(checkpointer(), { threadId, checkpointNs: "ask:outer-task" });
       await ask(threadId, inner, "inner-task", { id: "same", value: "?" }, "ask:outer-task");
       await ask(threadId, head, "outer-task", { id: "same", value: "?" });
-      expect(await openIn(threadId)).toMatchObject([{ id: "same", checkpointNs: "ask:outer-task", taskId: "inner-task" }]);
+      expect(await openIn(threadId)).toMatchObject([
+        { id: "same", checkpointNs: "ask:outer-task", taskId: "inner-task" },
+      ]);
       await put(checkpointer(), { threadId, parent: head });
       expect(await openIn(threadId)).toEqual([]);
     });
