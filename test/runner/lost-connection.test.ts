@@ -4,9 +4,11 @@ import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 import { openCheckpointer } from "perdure/checkpoint";
 import type { Checkpointer } from "perdure/checkpoint";
 import { PerdureError } from "perdure/errors";
+import { waitForSignal } from "perdure/nodes";
 import { createRunner } from "perdure/runner";
 import type { DrivableGraph, RunEvent } from "perdure/runner";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { z } from "zod";
 import { collect } from "../support/collect.ts";
 import { overriding } from "../support/crash-overriding.ts";
 import { TextLog } from "../support/text-log.ts";
@@ -125,12 +127,94 @@ describe("a run whose connection is lost while a node runs", () => {
     const started = runner.start("t", {});
     const first = await run(1);
     lose(3);
+    const lostAt = performance.now();
     const continued = other.continue("t", { whenBusy: "enqueue" });
     const second = await run(2);
     first.end("too late");
     expect(await started).toMatchObject({ status: "ready", next: ["work"], values: { log: ["quick"] } });
+    expect(performance.now() - lostAt).toBeGreaterThanOrEqual(3_000);
     second.end("worked there");
     expect(await continued).toMatchObject({ status: "done", values: { log: ["quick", "worked there", "after 2"] } });
+  });
+
+  test("waits until the server has let go of its own lock", async () => {
+    const { graph, run } = working();
+    const store = await openCheckpointer("memory:");
+    const { checkpointer, lose } = unreliableCheckpointer(store);
+    let refusals = 0;
+    const runner = createRunner(graph, {
+      name: "mine",
+      checkpointer: overriding(checkpointer, {
+        lockThread: async (...args) => (refusals-- > 0 ? undefined : checkpointer.lockThread(...args)),
+      }),
+    });
+    const started = runner.start("t", {});
+    (await run(1)).end("too late");
+    refusals = 5;
+    lose();
+    (await run(2)).end("worked");
+    expect(await started).toMatchObject({ status: "done", values: { log: ["quick", "worked", "after 2"] } });
+  });
+
+  test("is told from one that lost a race: what somebody else has made of it is no conflict", async () => {
+    const { graph, runs } = threeNodes();
+    const store = await openCheckpointer("memory:");
+    const other = createRunner(graph, { name: "theirs", checkpointer: store });
+    const lost = new AbortController();
+    let isFirst = true;
+    const checkpointer = overriding(store, {
+      lockThread: async () => ({ lost: lost.signal, release: async () => {} }),
+      put: async (...args) => {
+        if (args[2].step === 2 && isFirst) {
+          isFirst = false;
+          await other.continue("t");
+          setImmediate(() => lost.abort(unreachable()));
+        }
+        return store.put(...args);
+      },
+    });
+    const state = await createRunner(graph, { name: "mine", checkpointer }).start("t", {});
+    expect(state).toMatchObject({ status: "done", values: { log: ["a", "b", "c"] } });
+    expect(runs).toEqual(["a", "b", "c"]);
+  });
+
+  test("takes a signal that waits for what runs again", async () => {
+    const begun = Promise.withResolvers<void>();
+    let runs = 0;
+    const graph = new StateGraph(TextLog)
+      .addNode("wait", async (_state, { signal }: LangGraphRunnableConfig) => {
+        runs += 1;
+        begun.resolve();
+        if (runs === 1) await new Promise((resolve) => signal?.addEventListener("abort", resolve));
+        return { log: await waitForSignal("go", z.string()) };
+      })
+      .addEdge(START, "wait");
+    const { runner, lose } = await twoRunners(graph);
+    await runner.signal("t", { name: "go", payload: "gone" });
+    const started = runner.start("t", {});
+    await begun.promise;
+    lose();
+    expect(await started).toMatchObject({ status: "done", values: { log: ["gone"] } });
+  });
+
+  test("is not what fails a node when a read of its subgraph can't be made", async () => {
+    const inner = new StateGraph(TextLog)
+      .addNode("ask", () => ({ log: String(interrupt("sure?")) }))
+      .addEdge(START, "ask");
+    const graph = new StateGraph(TextLog).addNode("inner", inner.compile()).addEdge(START, "inner");
+    const store = await openCheckpointer("memory:");
+    let isFirst = true;
+    const checkpointer = overriding(store, {
+      getTuple: async (config) => {
+        const ns = String(config.configurable?.["checkpoint_ns"]);
+        if (!ns.startsWith("inner") || !isFirst) return store.getTuple(config);
+        isFirst = false;
+        throw unreachable();
+      },
+    });
+    const state = await createRunner(graph, { name: "mine", checkpointer }).start("t", {});
+    expect(isFirst).toBe(false);
+    expect(state).toMatchObject({ status: "interrupted", next: ["inner"] });
   });
 
   test("is cancelled when it was cancelled meanwhile", async () => {
@@ -214,6 +298,19 @@ describe("an input whose commit was not heard of", () => {
     expect(await other.inspect("t")).toEqual(state);
   });
 
+  test("is no reason to drive the turn that somebody else has begun since", async () => {
+    const { graph, runs } = threeNodes();
+    const store = await openCheckpointer("memory:");
+    const other = createRunner(graph, { name: "theirs", checkpointer: store });
+    const checkpointer = unheard(store, "put", async () => {
+      await other.continue("t");
+      await other.start("t", {}, { maxSteps: 1 });
+    });
+    const state = await createRunner(graph, { name: "mine", checkpointer }).start("t", {});
+    expect(state).toMatchObject({ status: "ready", next: ["b"] });
+    expect(runs).toEqual(["a", "b", "c", "a"]);
+  });
+
   test("is put again where it was not stored, on top of what somebody else began", async () => {
     const store = await openCheckpointer("memory:");
     const other = createRunner(echo, { name: "theirs", checkpointer: store });
@@ -279,6 +376,33 @@ describe("an answer whose commit was not heard of", () => {
     await expect(mine.resume("t", { answer: "yes" })).rejects.toMatchObject({ code: "INTERRUPT_ALREADY_ANSWERED" });
     expect(await other.inspect("t")).toMatchObject({ values: { log: ["one: no"] }, next: ["two"] });
   });
+});
+
+test("an answer to a thread that somebody else drives is accepted when the thread can't be read at once", async () => {
+  const { graph, run } = working();
+  const asking = graph.addNode("ask", () => ({ log: String(interrupt("sure?")) })).addEdge(START, "ask");
+  const store = await openCheckpointer("memory:");
+  const other = createRunner(asking, { name: "theirs", checkpointer: store });
+  let isAnswered = false;
+  const checkpointer = overriding(store, {
+    commitAnswers: async (...args) => {
+      const outcomes = await store.commitAnswers(...args);
+      isAnswered = true;
+      return outcomes;
+    },
+    getTuple: async (config) => {
+      if (!isAnswered) return store.getTuple(config);
+      isAnswered = false;
+      throw unreachable();
+    },
+  });
+  const started = other.start("t", {});
+  const work = await run(1);
+  await vi.waitFor(async () => expect((await other.inspect("t")).interrupts).toHaveLength(1));
+  const state = await createRunner(asking, { name: "mine", checkpointer }).resume("t", { answer: "yes" });
+  expect(state).toMatchObject({ status: "ready", interrupts: [] });
+  work.end("worked");
+  expect((await started).values.log).toContain("yes");
 });
 
 describe("a stream whose connection is lost", () => {
@@ -374,13 +498,19 @@ describe("a checkpointer that stays away", () => {
       .addConditionalEdges("count", ({ log }) => (log.length < 30 ? "count" : "__end__"));
     const store = await openCheckpointer("memory:");
     const { checkpointer, lose } = unreliableCheckpointer(store);
+    let writes = 0;
     const runner = createRunner(graph, {
       name: "mine",
       reconnectTimeoutMs: 1_000,
       checkpointer: overriding(checkpointer, {
+        // each superstep is lost twice, before its result is stored and after its checkpoint is
+        putWrites: async (...args) => {
+          if ((writes += 1) % 2 === 1) lose(4); // for 350 ms
+          return checkpointer.putWrites(...args);
+        },
         put: async (...args) => {
           const result = await checkpointer.put(...args);
-          lose(4); // 750 ms
+          lose(4);
           return result;
         },
       }),
