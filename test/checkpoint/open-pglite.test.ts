@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openCheckpointer } from "perdure/checkpoint";
-import { describeCheckpointer } from "./conformance/describe-checkpointer.ts";
+import { describeCheckpointer, describeStoring } from "./conformance/describe-checkpointer.ts";
 import { newThread, put, read } from "./conformance/store.ts";
 import { openInOtherProcess } from "./other-process.ts";
 
@@ -25,6 +25,22 @@ describeCheckpointer("pglite:", {
   shared: true,
   storesChannelsApart: true,
   propertyRuns: 10,
+});
+
+describe.each([
+  ["without a cache, as after every restart", 0],
+  ["with a cache of one checkpoint", 1],
+])("%s", (_what, cacheThreads) => {
+  describeStoring("pglite:", {
+    fresh: async () => {
+      const schema = `store_${(stores += 1)}`;
+      return { open: () => openCheckpointer(database, { schema, cacheThreads }) };
+    },
+    durable: true,
+    shared: true,
+    storesChannelsApart: true,
+    propertyRuns: 5,
+  });
 });
 
 describe("a PGlite that was handed in open", () => {

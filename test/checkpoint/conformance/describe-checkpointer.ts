@@ -46,3 +46,25 @@ export function describeCheckpointer(name: string, backend: Backend): void {
     });
   });
 }
+
+/** The part about checkpoints and what they consist of: for a backend that may store the same in other ways. */
+export function describeStoring(name: string, backend: Backend): void {
+  describe(name, () => {
+    describeLangGraphSuite(backend);
+
+    describe("with one store for all", () => {
+      let store: Store;
+      let checkpointer: Checkpointer;
+      beforeAll(async () => {
+        store = await backend.fresh();
+        checkpointer = await store.open();
+      });
+      afterAll(async () => {
+        await checkpointer.close();
+        await store.remove?.();
+      });
+      describeCommits(() => checkpointer);
+      describeForks(() => checkpointer, backend.propertyRuns);
+    });
+  });
+}
