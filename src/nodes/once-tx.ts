@@ -78,7 +78,9 @@ const Given = z.strictObject({
  *   statement. Send no `BEGIN`, `COMMIT` or `ROLLBACK`; a `SAVEPOINT` lets `fn` go on after a statement that failed.
  * - Keep it short: locks are held, and on PGlite everything else waits, `runner.cancel` too.
  * - No question, `once`, task or graph inside `fn`.
- * - The key belongs to the node's task, as with `once`, and the result comes back as the checkpointer stores it.
+ * - The key belongs to the node's task, as with `once`, and the result comes back as the checkpointer stores it. Two
+ *   drivers of one thread at once have the same tasks under a runner; plain LangGraph lets them commit a superstep
+ *   each, and the tasks after that are others.
  *
  * The record lies in the table `perdure_once` and is deleted with its thread.
  *

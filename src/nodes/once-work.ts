@@ -25,7 +25,7 @@ export const OnceKey = z
   .refine((key) => key.isWellFormed(), "must be well-formed text");
 
 /** A signal for where there is none. */
-export const NEVER = new AbortController().signal;
+export const NEVER: AbortSignal = new AbortController().signal;
 
 /** The task that a piece of work belongs to, and the work it stands inside of, outermost first. */
 export interface OnceHome {

@@ -29,7 +29,7 @@ interface Work {
  *
  * - A `fn` that throws has no result: the error goes through, and the next attempt runs it again.
  * - A crash between the effect and its record repeats the effect; hand `idempotencyKey` on to make that harmless.
- * - The result comes back as the checkpointer stores it, the first time too: a Date as a string, an `undefined` field not at all.
+ * - The result comes back as the checkpointer stores it, the first time too: a Date as a string, for example.
  * - `fn` can't ask: an interrupt inside it is refused. Ask first, then do.
  * - Calls with different keys may run in parallel, and `once` may stand inside `once`: the key belongs to the node's task there too.
  * - LangChain's own `ToolNode` runs several tool calls in one task: put the id of the call into the key there.

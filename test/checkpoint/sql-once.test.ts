@@ -1,14 +1,19 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { START, StateGraph } from "@langchain/langgraph";
 import { Client } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openCheckpointer } from "perdure/checkpoint";
 import type { Checkpointer } from "perdure/checkpoint";
+import { once } from "perdure/nodes";
 import type { OnceCommitter, OncePlace, TransactionSql } from "perdure/nodes";
+import { createRunner } from "perdure/runner";
 import { PgDriver } from "../../src/checkpoint/pg-driver.ts";
 import { SqlOnce } from "../../src/checkpoint/sql-once.ts";
 import { startCuttingProxy } from "../support/cutting-proxy.ts";
 import type { CutPoint, CuttingProxy } from "../support/cutting-proxy.ts";
 import { describeWithPostgres, freshDatabase } from "../support/fresh-database.ts";
 import type { FreshDatabase } from "../support/fresh-database.ts";
+import { LogState } from "../support/one-node-graph.ts";
 import { newThread, put } from "./conformance/store.ts";
 
 type Committing = Checkpointer & OnceCommitter;
@@ -135,6 +140,29 @@ describeWithPostgres("work done once in the database", () => {
       expect(await lines()).toEqual(["run 2"]);
     });
   });
+
+  it.each<[CutPoint, number[]]>([
+    ["before", [1, 2]],
+    ["after", [1]],
+  ])(
+    "a run goes on by itself when its connections are lost %s a commit, and has done it once",
+    async (point, expected) => {
+      const { runs, work } = addsLine();
+      const graph = new StateGraph(LogState)
+        .addNode("work", async () => ({ log: [await once.tx("work", work)] }))
+        .addEdge(START, "work");
+      const runner = createRunner(graph, { name: "work", checkpointer });
+      const cut = proxy.cutAtCommit(point, "INTO lines").then(async () => {
+        proxy.refuse(true);
+        await delay(300);
+        proxy.refuse(false);
+      });
+      expect(await runner.start(newThread(), {})).toMatchObject({ status: "done", values: { log: [expected.at(-1)] } });
+      await cut;
+      expect(runs).toEqual(expected);
+      expect(await lines()).toEqual([`run ${expected.at(-1)}`]);
+    },
+  );
 
   it("of two that wait for each other's rows, one is given up by the database and done again", async () => {
     const bothBegun = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];

@@ -13,8 +13,8 @@ export type CutPoint = "before" | "during" | "after";
 export interface CuttingProxy {
   /** The server's URL, by way of the proxy. */
   readonly url: string;
-  /** Breaks the connection that sends the next COMMIT. Resolves when that has happened. */
-  cutAtCommit(point: CutPoint): Promise<void>;
+  /** Breaks the connection that sends the next COMMIT after a statement with this word in it. Resolves when that has happened. */
+  cutAtCommit(point: CutPoint, word?: string): Promise<void>;
   /** From here on no new connection is made, until `false`. */
   refuse(refuses: boolean): void;
   close(): Promise<void>;
@@ -25,7 +25,7 @@ export async function startCuttingProxy(serverUrl: string): Promise<CuttingProxy
   const server = new URL(serverUrl);
   const sockets = new Set<Socket>();
   let refuses = false;
-  let next: { readonly point: CutPoint; readonly done: () => void } | undefined;
+  let next: { readonly point: CutPoint; readonly word: string; readonly done: () => void } | undefined;
 
   const proxy = createServer((client) => {
     const upstream = connect(Number(server.port), server.hostname);
@@ -40,8 +40,10 @@ export async function startCuttingProxy(serverUrl: string): Promise<CuttingProxy
     };
     if (refuses) return cut(() => {});
     let answerIsLost: (() => void) | undefined;
+    let isIt = false;
     client.on("data", (data) => {
-      if (next === undefined || !data.includes("COMMIT\0")) return void upstream.write(data);
+      isIt ||= next !== undefined && data.includes(next.word);
+      if (next === undefined || !isIt || !data.includes("COMMIT\0")) return void upstream.write(data);
       const { point, done } = next;
       next = undefined;
       if (point === "before") return cut(done);
@@ -64,9 +66,9 @@ export async function startCuttingProxy(serverUrl: string): Promise<CuttingProxy
   url.port = String((proxy.address() as AddressInfo).port);
   return {
     url: url.href,
-    cutAtCommit: (point) =>
+    cutAtCommit: (point, word = "") =>
       new Promise((resolve) => {
-        next = { point, done: resolve };
+        next = { point, word, done: resolve };
       }),
     refuse: (value) => {
       refuses = value;

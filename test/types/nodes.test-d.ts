@@ -17,11 +17,16 @@ import {
   waitForSignal,
   withPolicies,
 } from "perdure/nodes";
-import type { Decision, DecisionRecord, Escalation, Spending, Usage } from "perdure/nodes";
+import type { Decision, DecisionRecord, Escalation, Spending, TransactionSql, Usage } from "perdure/nodes";
 import { expectTypeOf, test } from "vitest";
 import { z } from "zod";
 
 declare const model: ChatOpenAI;
+
+/** What libraries over pg ask for. */
+interface PgQueryable {
+  query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
+}
 
 const State = Annotation.Root({
   ...MessagesAnnotation.spec,
@@ -146,6 +151,23 @@ test("once gives what its function gives; sleep gives nothing", () => {
   expectTypeOf(getIdempotencyKey()).toEqualTypeOf<string>();
   // @ts-expect-error a key is text
   void once(1, () => 1);
+});
+
+test("once.tx gives what its function gives, and its statements have the rows they are said to have", () => {
+  expectTypeOf(once.tx("a", () => 1)).resolves.toEqualTypeOf<number>();
+  expectTypeOf(once.tx("a", async (_sql, { idempotencyKey }) => idempotencyKey)).resolves.toEqualTypeOf<string>();
+  const rows = once.tx("a", async (sql) => {
+    expectTypeOf(sql).toEqualTypeOf<TransactionSql>();
+    const { rows } = await sql.query<{ cents: number }>("SELECT cents FROM accounts WHERE id = $1", [7]);
+    return rows;
+  });
+  expectTypeOf(rows).resolves.toEqualTypeOf<{ cents: number }[]>();
+  expectTypeOf<TransactionSql>().toExtend<Pick<PgQueryable, "query">>();
+  expectTypeOf(once.tx("a", () => 1, { timeoutMs: 1_000 })).resolves.toEqualTypeOf<number>();
+  // @ts-expect-error a key is text
+  void once.tx(1, () => 1);
+  // @ts-expect-error there is no such option
+  void once.tx("a", () => 1, { timeout: 1 });
 });
 
 test("withPolicies keeps the node's type", () => {

@@ -65,8 +65,9 @@ async function work({ url, threads, seed, turn, stopsAt }: Order): Promise<void>
     const state = await runner.inspect(threadId).catch(unless("THREAD_NOT_FOUND"));
     if (state === undefined) await runner.start(threadId, { planned: plannedTransfers(threadId, seed) });
     else if (state.status === "done") left.delete(threadId);
-    else if (random.between(0, 2) === 0) await runner.continue(threadId);
+    else if (!state.next.includes("transfer") || random.between(0, 2) === 0) await runner.continue(threadId);
     else {
+      // not before: two drivers of plain LangGraph would commit that superstep twice, and their tasks would be others
       const durability = random.between(0, 2) === 0 ? "sync" : "async";
       await plain.invoke(null, { configurable: { thread_id: threadId }, durability });
     }
