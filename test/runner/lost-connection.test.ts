@@ -491,6 +491,14 @@ describe("a checkpointer that stays away", () => {
     await expect(patient.runner.inspect("t")).rejects.toMatchObject({ code: "CHECKPOINTER_UNREACHABLE" });
   });
 
+  test("is waited for by a time that must be a number of milliseconds", async () => {
+    const checkpointer = await openCheckpointer("memory:");
+    for (const reconnectTimeoutMs of [-1, 0.5, 2 ** 31, Infinity]) {
+      const make = () => createRunner(threeNodes().graph, { name: "mine", checkpointer, reconnectTimeoutMs });
+      expect(make, String(reconnectTimeoutMs)).toThrow(/^OPTIONS_INVALID: .*reconnectTimeoutMs/u);
+    }
+  });
+
   test("again and again is given all the time anew, as long as the thread moves on in between", async () => {
     const graph = new StateGraph(TextLog)
       .addNode("count", ({ log }) => ({ log: String(log.length) }))
