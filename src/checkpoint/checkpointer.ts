@@ -2,6 +2,7 @@ import { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
 import type { OnceCommitter } from "../nodes/index.ts";
 import type { ListPage, ListPageOptions, ListThreadsOptions, ListedInterrupt, ListedThread } from "./thread-lists.ts";
+import type { PruneOptions, PruneResult } from "./prune-options.ts";
 import type { ThreadRecord } from "./thread-record.ts";
 
 /**
@@ -49,6 +50,28 @@ export abstract class Checkpointer extends BaseCheckpointSaver {
 
   /** The questions that are open in any thread, the oldest first: what an inbox of approvals shows. */
   abstract listInterrupts(options?: ListPageOptions): Promise<ListPage<ListedInterrupt>>;
+
+  /**
+   * Removes old checkpoints of threads, and old threads. What a checkpoint that stays needs, stays: of lists their
+   * items, of LangGraph's DeltaChannel the checkpoints back to its last snapshot, the subgraphs of its tasks. A
+   * checkpoint goes on naming its parent when that is gone. Answers stay as long as the thread (I3).
+   *
+   * Works while others drive the threads, one thread at a time: nothing that they commit is lost. A thread that
+   * somebody drives with a runner at that moment is not deleted.
+   *
+   * @throws OPTIONS_INVALID without a criterion
+   */
+  abstract prune(options: PruneOptions): Promise<PruneResult>;
+
+  /**
+   * Copies a thread under another id, all of it at one moment: checkpoints with their ids, pending writes, answers, the
+   * record with its inbox. A question that is open is open in both, and a task that has not run will run in
+   * both. What `once.tx` did is done for both.
+   *
+   * @throws THREAD_NOT_FOUND when there is no thread `from`
+   * @throws THREAD_EXISTS when there is a thread `to`, and then nothing is copied
+   */
+  abstract copyThread(from: string, to: string): Promise<void>;
 
   /**
    * Takes the right to drive the thread: alone, or beside others that took it shared. Freed by

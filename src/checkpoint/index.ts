@@ -14,6 +14,7 @@ export type {
   RecordedAnswer,
   ThreadLock,
 } from "./checkpointer.ts";
+export type { PruneOptions, PruneResult } from "./prune-options.ts";
 export { EMPTY_RECORD } from "./thread-record.ts";
 export type { RunRecord, StoredSignal, ThreadRecord } from "./thread-record.ts";
 export { interruptId } from "./thread-lists.ts";

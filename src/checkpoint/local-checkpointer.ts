@@ -1,5 +1,11 @@
 import { RESUME, WRITES_IDX_MAP } from "@langchain/langgraph-checkpoint";
-import type { ChannelVersions, Checkpoint, CheckpointMetadata, PendingWrite } from "@langchain/langgraph-checkpoint";
+import type {
+  ChannelVersions,
+  Checkpoint,
+  CheckpointMetadata,
+  CheckpointTuple,
+  PendingWrite,
+} from "@langchain/langgraph-checkpoint";
 import type { RunnableConfig } from "@langchain/core/runnables";
 import { isOutputChannel, judgeAnswers, roundTripAnswers, taskKey } from "./answers.ts";
 import type { AnswerFacts, TaskFacts } from "./answers.ts";
@@ -16,11 +22,17 @@ import type {
 import { checkpointerClosed } from "./closed.ts";
 import { assertGuard, commitPlace } from "./commit-guard.ts";
 import type { CommitPlace } from "./commit-guard.ts";
+import { isFinished } from "./finished-thread.ts";
+import { removableCheckpoints } from "./kept-checkpoints.ts";
+import type { CheckpointFacts, CheckpointKey } from "./kept-checkpoints.ts";
+import { prunePlan } from "./prune-options.ts";
+import type { PruneOptions, PrunePlan, PruneResult } from "./prune-options.ts";
 import { fromStored, toStored } from "./stored-value.ts";
 import type { StoredValue } from "./stored-value.ts";
 import { strictSerializer } from "./strict-serializer.ts";
 import { cursorOf, keyOfCursor, openInterruptsOf, parseListOptions, timeOfCheckpoint } from "./thread-lists.ts";
 import type { ListPage, ListPageOptions, ListThreadsOptions, ListedInterrupt, ListedThread } from "./thread-lists.ts";
+import { copyPlaces, threadExists, threadNotFound } from "./thread-copy.ts";
 import { ThreadLocks } from "./thread-locks.ts";
 import { EMPTY_RECORD } from "./thread-record.ts";
 import type { ThreadRecord } from "./thread-record.ts";
@@ -43,6 +55,12 @@ export interface StoredWrite {
   readonly index: number;
   readonly channel: string;
   readonly value: StoredValue;
+}
+
+/** A checkpoint that stays when others are removed, and the versions that it has of its channels. */
+export interface KeptCheckpoint {
+  readonly ns: string;
+  readonly versions: ChannelVersions;
 }
 
 /** A checkpoint of a thread: where writes belong. */
@@ -93,6 +111,14 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
   protected abstract storeAnswer(threadId: string, interruptId: string, answer: StoredAnswer): void;
   /** Removes everything of a thread. */
   protected abstract removeThread(threadId: string): void;
+  /** Removes checkpoints with their writes, and what none of those that stay refers to. */
+  protected abstract removeCheckpoints(
+    threadId: string,
+    gone: readonly CheckpointKey[],
+    kept: readonly KeptCheckpoint[],
+  ): void;
+  /** Copies everything of a thread but its record to one that is not there yet. */
+  protected abstract copyRows(from: string, to: string): void;
   /** Frees the store; called once. */
   protected abstract releaseStore(): void;
 
@@ -232,6 +258,40 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
     );
   }
 
+  override async prune(options: PruneOptions): Promise<PruneResult> {
+    this.assertOpen();
+    const plan = prunePlan(options);
+    let threads = 0;
+    let checkpoints = 0;
+    for (const threadId of plan.threadId === undefined ? this.readThreadIds() : [plan.threadId]) {
+      const lock = plan.remove && (await this.lockThread(threadId, { mode: "exclusive", wait: false }));
+      try {
+        const removed = await this.#pruneThread(threadId, { ...plan, remove: lock && plan.remove });
+        threads += removed.threads;
+        checkpoints += removed.checkpoints;
+      } finally {
+        await lock?.release();
+      }
+    }
+    return { threads, checkpoints };
+  }
+
+  override async copyThread(...places: [from: string, to: string]): Promise<void> {
+    this.assertOpen();
+    const [from, to] = copyPlaces(...places);
+    await this.#prepareAndCommit(from, async () => {
+      const record = await this.readRecord(from);
+      const copy = record && { epoch: 0, value: await toStored(this.serde, { ...record, epoch: 0 }) };
+      return () => {
+        if (!this.#isThere(from)) throw threadNotFound(from);
+        if (this.#isThere(to)) throw threadExists(to);
+        this.copyRows(from, to);
+        if (copy !== undefined) this.storeRecord(to, copy);
+        for (const preparation of this.#preparations.get(to) ?? []) preparation.outdated = true;
+      };
+    });
+  }
+
   override async lockThread(threadId: string, options: LockOptions): Promise<ThreadLock | undefined> {
     this.assertOpen();
     return this.#locks.lock(threadId, options);
@@ -251,6 +311,45 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
 
   async #openInterrupts(threadId: string): Promise<ListedInterrupt[]> {
     return openInterruptsOf(threadId, await this.newestBelow(threadId, [""]));
+  }
+
+  #isThere(threadId: string): boolean {
+    return this.readStoredRecord(threadId) !== undefined || this.readThreadIds().includes(threadId);
+  }
+
+  #pruneThread(threadId: string, { trim, remove }: PrunePlan): Promise<PruneResult> {
+    return this.#prepareAndCommit(threadId, async () => {
+      let head: CheckpointTuple | undefined;
+      const facts: CheckpointFacts[] = [];
+      const versions = new Map<CheckpointFacts, ChannelVersions>();
+      for await (const tuple of this.list({ configurable: { thread_id: threadId } })) {
+        const each = factsOf(tuple);
+        if (each.ns === "" && (head === undefined || each.id > head.checkpoint.id)) head = tuple;
+        facts.push(each);
+        versions.set(each, tuple.checkpoint.channel_versions);
+      }
+      const isDone = head === undefined || isFinished(head);
+      const isOld =
+        head !== undefined && remove !== undefined && Date.parse(head.checkpoint.ts) < remove.before.getTime();
+      if (isOld && (isDone || !remove.finishedOnly)) {
+        return () => {
+          this.removeThread(threadId);
+          return { threads: 1, checkpoints: facts.length };
+        };
+      }
+      if (trim === undefined || (trim.finishedOnly && !isDone)) return () => ({ threads: 0, checkpoints: 0 });
+      const gone = removableCheckpoints(facts, { keepNewest: trim.keepNewest, isFinished: isDone });
+      const keys = new Set(gone.map(({ ns, id }) => JSON.stringify([ns, id])));
+      const kept = facts.filter(({ ns, id }) => !keys.has(JSON.stringify([ns, id])));
+      return () => {
+        this.removeCheckpoints(
+          threadId,
+          gone,
+          kept.map((each) => ({ ns: each.ns, versions: versions.get(each) ?? {} })),
+        );
+        return { threads: 0, checkpoints: gone.length };
+      };
+    });
   }
 
   #assertGuard(place: CommitPlace, method: "put" | "putWrites", next?: string): void {
@@ -318,4 +417,17 @@ function pageOf<Item>(
   const from = after === undefined ? 0 : Number(keyOfCursor(method, after, 1)[0]);
   const items = all.slice(from, from + limit);
   return from + limit < all.length ? { items, next: cursorOf([from + limit]) } : { items };
+}
+
+function factsOf({ config, checkpoint, metadata, parentConfig }: CheckpointTuple): CheckpointFacts {
+  const parentId: unknown = parentConfig?.configurable?.["checkpoint_id"];
+  return {
+    ns: String(config.configurable?.["checkpoint_ns"] ?? ""),
+    id: checkpoint.id,
+    parentId: typeof parentId === "string" ? parentId : undefined,
+    v: checkpoint.v,
+    metadata,
+    channels: Object.keys(checkpoint.channel_versions),
+    values: new Set(Object.keys(checkpoint.channel_values)),
+  };
 }

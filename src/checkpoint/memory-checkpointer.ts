@@ -10,6 +10,7 @@ import type {
 import type { RunnableConfig } from "@langchain/core/runnables";
 import { isOutputChannel } from "./answers.ts";
 import type { CommitPlace } from "./commit-guard.ts";
+import type { CheckpointKey } from "./kept-checkpoints.ts";
 import { LocalCheckpointer } from "./local-checkpointer.ts";
 import type { StoredAnswer, StoredRecord, StoredWrite, WritesPlace } from "./local-checkpointer.ts";
 import { isAtOrBelow } from "./namespaces.ts";
@@ -159,6 +160,34 @@ export class MemoryCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
     delete this.#saver.storage[threadId];
     const itsWrites = `[${JSON.stringify(threadId)},`;
     for (const key of Object.keys(this.#saver.writes)) if (key.startsWith(itsWrites)) delete this.#saver.writes[key];
+  }
+
+  protected override removeCheckpoints(threadId: string, gone: readonly CheckpointKey[]): void {
+    const namespaces = this.#saver.storage[threadId] ?? {};
+    for (const { ns, id } of gone) {
+      const checkpoints = namespaces[ns];
+      if (checkpoints === undefined) continue;
+      delete checkpoints[id];
+      delete this.#saver.writes[writesKey({ threadId, checkpointNs: ns, checkpointId: id })];
+      if (Object.keys(checkpoints).length > 0) continue;
+      delete namespaces[ns];
+      this.#threads.get(threadId)?.heads.delete(ns);
+    }
+  }
+
+  protected override copyRows(from: string, to: string): void {
+    const namespaces = (this.#saver.storage[to] ??= emptyObject());
+    for (const [ns, checkpoints] of Object.entries(this.#saver.storage[from] ?? {})) {
+      namespaces[ns] = Object.assign(emptyObject<typeof checkpoints>(), checkpoints);
+    }
+    for (const [key, writes] of Object.entries(this.#saver.writes)) {
+      const [threadId, checkpointNs, checkpointId] = JSON.parse(key) as [string, string, string];
+      if (threadId !== from) continue;
+      const copy = Object.assign(emptyObject<typeof writes>(), writes);
+      this.#saver.writes[writesKey({ threadId: to, checkpointNs, checkpointId })] = copy;
+    }
+    const { heads, answers } = this.#thread(from);
+    this.#threads.set(to, { heads: new Map(heads), answers: new Map(answers), record: undefined });
   }
 
   protected override releaseStore(): void {

@@ -12,9 +12,10 @@ import type {
 import type { RunnableConfig } from "@langchain/core/runnables";
 import { isOutputChannel } from "./answers.ts";
 import type { CommitPlace } from "./commit-guard.ts";
+import type { CheckpointKey } from "./kept-checkpoints.ts";
 import { LocalCheckpointer } from "./local-checkpointer.ts";
-import type { StoredAnswer, StoredRecord, StoredWrite, WritesPlace } from "./local-checkpointer.ts";
-import { THREAD_TABLES } from "./sqlite-tables.ts";
+import type { KeptCheckpoint, StoredAnswer, StoredRecord, StoredWrite, WritesPlace } from "./local-checkpointer.ts";
+import { COPIED_COLUMNS, THREAD_TABLES } from "./sqlite-tables.ts";
 import { fromStored, toStored } from "./stored-value.ts";
 import type { StoredValue } from "./stored-value.ts";
 
@@ -219,6 +220,47 @@ export class SqliteCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
 
   protected override removeThread(threadId: string): void {
     for (const table of THREAD_TABLES) this.#run(`DELETE FROM ${table} WHERE thread_id = ?`, [threadId]);
+  }
+
+  protected override removeCheckpoints(
+    threadId: string,
+    gone: readonly CheckpointKey[],
+    kept: readonly KeptCheckpoint[],
+  ): void {
+    for (const { ns, id } of gone) {
+      for (const table of ["checkpoints", "writes"]) {
+        this.#run(`DELETE FROM ${table} WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ?`, [
+          threadId,
+          ns,
+          id,
+        ]);
+      }
+    }
+    const needed = new Set(
+      kept.flatMap(({ ns, versions }) =>
+        Object.entries(versions).map(([channel, version]) => JSON.stringify([ns, channel, String(version)])),
+      ),
+    );
+    const stored = this.#all<{ checkpoint_ns: string; channel: string; version: string }>(
+      "SELECT checkpoint_ns, channel, version FROM channel_values WHERE thread_id = ?",
+      [threadId],
+    );
+    for (const { checkpoint_ns: ns, channel, version } of stored) {
+      if (needed.has(JSON.stringify([ns, channel, version]))) continue;
+      this.#run(
+        "DELETE FROM channel_values WHERE thread_id = ? AND checkpoint_ns = ? AND channel = ? AND version = ?",
+        [threadId, ns, channel, version],
+      );
+    }
+  }
+
+  protected override copyRows(from: string, to: string): void {
+    for (const [table, columns] of Object.entries(COPIED_COLUMNS)) {
+      this.#run(`INSERT INTO ${table} (thread_id, ${columns}) SELECT ?, ${columns} FROM ${table} WHERE thread_id = ?`, [
+        to,
+        from,
+      ]);
+    }
   }
 
   protected override releaseStore(): void {

@@ -64,6 +64,14 @@ const MIGRATIONS = [
 /** The tables that hold rows of a thread. */
 export const THREAD_TABLES = ["threads", "answers", "checkpoints", "channel_values", "writes"] as const;
 
+/** What a copy of a thread has of each of them, beside its own id; its record it makes itself. */
+export const COPIED_COLUMNS: Readonly<Record<Exclude<(typeof THREAD_TABLES)[number], "threads">, string>> = {
+  answers: "interrupt_id, answered_at, answer_type, answer",
+  checkpoints: "checkpoint_ns, checkpoint_id, parent_id, checkpoint_type, checkpoint, metadata_type, metadata",
+  channel_values: "checkpoint_ns, channel, version, type, value",
+  writes: "checkpoint_ns, checkpoint_id, task_id, idx, channel, type, value",
+};
+
 /**
  * Creates or migrates the tables, all of it or nothing.
  * @throws CHECKPOINTER_UNSUPPORTED when a newer version of the library wrote the file

@@ -3,7 +3,7 @@ import { TASKS, maxChannelVersion } from "@langchain/langgraph-checkpoint";
 import type { Checkpoint, CheckpointMetadata, CheckpointTuple } from "@langchain/langgraph-checkpoint";
 import { PerdureError } from "../../errors/index.ts";
 import { nextChannelVersion } from "../channel-version.ts";
-import type { SqlDriver } from "../sql-driver.ts";
+import type { SqlClient } from "../sql-driver.ts";
 import { decodeBody } from "./checkpoint-body.ts";
 import type { KnownCheckpoint, ValueRef } from "./known-checkpoints.ts";
 import type { ListRef } from "./list-ref.ts";
@@ -73,11 +73,11 @@ const COLUMNS =
 
 /** Reads checkpoints and puts their values together. */
 export class CheckpointReader {
-  readonly #driver: SqlDriver;
+  readonly #driver: SqlClient;
   readonly #codec: ValueCodec;
   readonly #tables: SaverTables;
 
-  constructor(driver: SqlDriver, codec: ValueCodec, tables: SaverTables) {
+  constructor(driver: SqlClient, codec: ValueCodec, tables: SaverTables) {
     this.#driver = driver;
     this.#codec = codec;
     this.#tables = tables;

@@ -17,9 +17,11 @@ import { checkpointerClosed } from "../closed.ts";
 import { assertGuard, commitPlace } from "../commit-guard.ts";
 import type { CommitPlace } from "../commit-guard.ts";
 import type { OncePlace, TransactionSql } from "../../nodes/index.ts";
+import type { PruneOptions, PruneResult } from "../prune-options.ts";
 import type { SqlDriver } from "../sql-driver.ts";
 import { SqlOnce } from "../sql-once.ts";
 import type { ListPage, ListPageOptions, ListThreadsOptions, ListedInterrupt, ListedThread } from "../thread-lists.ts";
+import { copyPlaces } from "../thread-copy.ts";
 import type { ThreadRecord } from "../thread-record.ts";
 import { draftCheckpoint } from "./checkpoint-draft.ts";
 import type { CheckpointDraft } from "./checkpoint-draft.ts";
@@ -32,6 +34,7 @@ import { KnownItems } from "./known-items.ts";
 import { saverTables } from "./saver-tables.ts";
 import { taskWrites } from "./task-writes.ts";
 import { ThreadListing } from "./thread-listing.ts";
+import { ThreadPruner } from "./thread-pruner.ts";
 import { ThreadTransactions } from "./thread-transactions.ts";
 import { ValueCodec } from "./value-codec.ts";
 
@@ -73,6 +76,7 @@ export class PostgresCheckpointer extends Checkpointer {
   readonly #reader: CheckpointReader;
   readonly #writer: CheckpointWriter;
   readonly #listing: ThreadListing;
+  readonly #pruner: ThreadPruner;
   readonly #transactions: ThreadTransactions;
   readonly #once: SqlOnce;
   readonly #known: KnownCheckpoints;
@@ -93,6 +97,12 @@ export class PostgresCheckpointer extends Checkpointer {
     this.#listing = new ThreadListing(parts.driver, this.#codec, tables);
     this.#writer = new CheckpointWriter(parts.driver, tables, { schema: parts.schema, lanes: parts.lanes });
     this.#transactions = new ThreadTransactions(parts.driver, this.#codec, tables);
+    this.#pruner = new ThreadPruner({
+      driver: parts.driver,
+      codec: this.#codec,
+      tables,
+      tryLock: (threadId) => parts.locks.lock(threadId, { mode: "exclusive", wait: false }),
+    });
     this.#once = new SqlOnce({
       driver: parts.driver,
       tables,
@@ -218,6 +228,16 @@ export class PostgresCheckpointer extends Checkpointer {
   override async listInterrupts(options: ListPageOptions = {}): Promise<ListPage<ListedInterrupt>> {
     this.#assertOpen();
     return this.#listing.interrupts(options);
+  }
+
+  override async prune(options: PruneOptions): Promise<PruneResult> {
+    this.#assertOpen();
+    return this.#pruner.prune(options);
+  }
+
+  override async copyThread(from: string, to: string): Promise<void> {
+    this.#assertOpen();
+    await this.#transactions.copyThread(...copyPlaces(from, to));
   }
 
   override async lockThread(threadId: string, options: LockOptions): Promise<ThreadLock | undefined> {

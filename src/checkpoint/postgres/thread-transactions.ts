@@ -5,11 +5,13 @@ import type { AnswerCommit, AnswerOutcome, AnswerToCommit, RecordedAnswer } from
 import { assertGuard } from "../commit-guard.ts";
 import type { CommitPlace } from "../commit-guard.ts";
 import type { SqlClient, SqlDriver } from "../sql-driver.ts";
+import { threadExists, threadNotFound } from "../thread-copy.ts";
 import { EMPTY_RECORD } from "../thread-record.ts";
 import type { ThreadRecord } from "../thread-record.ts";
 import type { Commit, Verdict } from "./flush-statement.ts";
 import type { SaverTables } from "./saver-tables.ts";
 import { RESULT_IDX } from "./task-writes.ts";
+import { copyThreadRows, deleteThreadRows } from "./thread-rows.ts";
 import type { StoredBytes, StoredRow, ValueCodec } from "./value-codec.ts";
 
 interface ThreadRow {
@@ -125,16 +127,41 @@ export class ThreadTransactions {
   }
 
   async deleteThread(threadId: string): Promise<void> {
-    const { threads, checkpoints, blobs, writes, answers, interrupts, once } = this.#tables;
     await this.#driver.transaction(async (client) => {
-      const { rows } = await client.query<ThreadRow>(`SELECT thread FROM ${threads} WHERE thread_id = $1 FOR UPDATE`, [
-        threadId,
-      ]);
-      if (rows[0] === undefined) return;
-      for (const table of [checkpoints, blobs, writes, answers, interrupts, threads]) {
-        await client.query(`DELETE FROM ${table} WHERE thread = $1`, [Number(rows[0].thread)]);
+      const { rows } = await client.query<ThreadRow>(
+        `SELECT thread FROM ${this.#tables.threads} WHERE thread_id = $1 FOR UPDATE`,
+        [threadId],
+      );
+      if (rows[0] !== undefined) {
+        await deleteThreadRows(client, this.#tables, { threadId, thread: Number(rows[0].thread) });
       }
-      await client.query(`DELETE FROM ${once} WHERE thread_id = $1`, [threadId]);
+    });
+  }
+
+  /** Copies a thread as it is at one moment. The copy begins with an epoch of its own: nobody drives it yet. */
+  async copyThread(from: string, to: string): Promise<void> {
+    const { threads } = this.#tables;
+    await this.#driver.transaction(async (client) => {
+      const { rows } = await client.query<ThreadRow>(
+        `SELECT thread, head, record_type, record FROM ${threads} WHERE thread_id = $1 FOR NO KEY UPDATE`,
+        [from],
+      );
+      const [source] = rows;
+      if (source === undefined) throw threadNotFound(from);
+      const made = await client.query<ThreadRow>(
+        `INSERT INTO ${threads} (thread_id, head) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING thread, NULL AS record`,
+        [to, source.head],
+      );
+      const [copy] = made.rows;
+      if (copy === undefined) throw threadExists(to);
+      await copyThreadRows(
+        client,
+        this.#tables,
+        { threadId: from, thread: Number(source.thread) },
+        { threadId: to, thread: Number(copy.thread) },
+      );
+      const record = await this.#recordOf(source);
+      if (record !== undefined) await this.#changeRecord(client, copy, () => ({ ...record, epoch: 0 }));
     });
   }
 

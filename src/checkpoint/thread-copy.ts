@@ -1,0 +1,22 @@
+import { PerdureError } from "../errors/index.ts";
+import { commitPlace } from "./commit-guard.ts";
+
+/** Checks where a thread is copied from and to: what cannot be the id of a thread is OPTIONS_INVALID. */
+export function copyPlaces(from: string, to: string): [from: string, to: string] {
+  for (const thread_id of [from, to]) commitPlace({ configurable: { thread_id } }, "put");
+  return [from, to];
+}
+
+/** The error for a thread to copy that is not there. */
+export function threadNotFound(threadId: string): PerdureError {
+  return new PerdureError("THREAD_NOT_FOUND", `There is no thread "${threadId}" to copy.`, {
+    hint: "Check the id and the checkpointer; `listThreads` says what is there.",
+  });
+}
+
+/** The error for a place to copy to that is taken. */
+export function threadExists(threadId: string): PerdureError {
+  return new PerdureError("THREAD_EXISTS", `There is a thread "${threadId}" already, so nothing was copied to it.`, {
+    hint: "Choose another id, or delete that thread first.",
+  });
+}
