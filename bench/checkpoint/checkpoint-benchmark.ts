@@ -4,7 +4,6 @@ import { join } from "node:path";
 import type { Benchmark } from "../benchmark.ts";
 import { startBenchPostgres } from "./bench-postgres.ts";
 import { ratiosOf } from "./comparison.ts";
-import { perdure } from "./contender.ts";
 import { measureListing } from "./listing.ts";
 import { turnsAdded } from "./long-thread.ts";
 import { measureOnPglite } from "./on-pglite.ts";
@@ -36,9 +35,8 @@ export const checkpointBenchmark: Benchmark = {
       try {
         const options = { script, sizes, rounds, progress };
         const onPostgres = await measureOnPostgres(postgres, options);
-        progress("lists of threads and of open interrupts");
-        const lister = perdure(await postgres.createDatabase("bench_listing"));
-        const listing = await measureListing(lister, {
+        progress(`lists of ${sizes.listedThreads} threads`);
+        const listing = await measureListing(await postgres.createDatabase("bench_listing"), {
           threads: sizes.listedThreads,
           limit: sizes.listLimit,
           rounds: Math.max(20, rounds),

@@ -1,88 +1,91 @@
-import { interrupt, Annotation, END, START, StateGraph } from "@langchain/langgraph";
-import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
-import { interleave } from "../interleave.ts";
+import { Annotation, END, START, StateGraph, interrupt } from "@langchain/langgraph";
+import { openCheckpointer } from "perdure/checkpoint";
+import type { Checkpointer, ListPage, ListPageOptions } from "perdure/checkpoint";
 import { elapsedTimeOf } from "../elapsed-time.ts";
-import type { Contender } from "./contender.ts";
+import { interleave } from "../interleave.ts";
+import type { Rounds } from "../interleave.ts";
+import { queryOnce } from "./contender.ts";
 import { onThread } from "./conversation.ts";
 
 /** One of so many threads waits for an answer. */
 const ASKS = 10;
 
-/** How long the first page takes, in milliseconds, in each round. */
+/** How many threads are filled at once. */
+const AT_ONCE = 50;
+
+/** What the database holds, and the times of reading one page of a list of it. */
 export interface ListingTimes {
-  readonly threads: readonly number[];
-  readonly interrupts: readonly number[];
-  /** How many there are of each in the database. */
   readonly threadCount: number;
   readonly interruptCount: number;
+  readonly times: Rounds<"threads" | "threadsLater" | "interrupted" | "interrupts" | "interruptsLater">;
 }
 
-/** What a checkpointer can list. */
-interface Lister {
-  listThreads(options: { readonly limit: number }): Listed | Promise<Listed>;
-  listInterrupts(options: { readonly limit: number }): Listed | Promise<Listed>;
-}
-
-type Listed = Iterable<unknown> | AsyncIterable<unknown>;
+/** Reads a page of a list. */
+type List = (options: ListPageOptions) => Promise<ListPage<unknown>>;
 
 /**
- * Fills a database with threads, and lists the first page of them and of the open interrupts.
- * @returns undefined when the saver can list neither
+ * Fills a database with threads, and reads pages of the lists of them and of their open interrupts: the
+ * first one, and one in the middle.
  */
 export async function measureListing(
-  contender: Contender,
+  url: string,
   options: { readonly threads: number; readonly limit: number; readonly rounds: number },
-): Promise<ListingTimes | undefined> {
-  const { threads, limit, rounds } = options;
-  const { saver, close } = await contender.open("listing");
+): Promise<ListingTimes> {
+  const { threads: threadCount, limit, rounds } = options;
+  const interruptCount = Math.ceil(threadCount / ASKS);
+  const checkpointer = await openCheckpointer(url, { schema: "listing" });
   try {
-    if (!isLister(saver)) return undefined;
-    await fill(saver, threads);
-    const interrupts = Math.ceil(threads / ASKS);
-    const times = await interleave(
-      [
-        { name: "threads", prepare: async () => page(() => saver.listThreads({ limit }), Math.min(limit, threads)) },
-        {
-          name: "interrupts",
-          prepare: async () => page(() => saver.listInterrupts({ limit }), Math.min(limit, interrupts)),
-        },
-      ],
-      { rounds, timeOf: elapsedTimeOf },
-    );
-    return { ...times, threadCount: threads, interruptCount: interrupts };
+    await fill(checkpointer, threadCount);
+    await queryOnce(url, "VACUUM ANALYZE");
+    const threads: List = (page) => checkpointer.listThreads(page);
+    const interrupted: List = (page) => checkpointer.listThreads({ ...page, interrupted: true });
+    const interrupts: List = (page) => checkpointer.listInterrupts(page);
+    const middleOf = {
+      threads: await walk(threads, limit, threadCount),
+      interrupted: await walk(interrupted, limit, interruptCount),
+      interrupts: await walk(interrupts, limit, interruptCount),
+    };
+    const read = (list: List, after?: string) => async () => ({ run: async () => void (await list({ limit, after })) });
+    const sides = [
+      { name: "threads" as const, prepare: read(threads) },
+      { name: "threadsLater" as const, prepare: read(threads, middleOf.threads) },
+      { name: "interrupted" as const, prepare: read(interrupted) },
+      { name: "interrupts" as const, prepare: read(interrupts) },
+      { name: "interruptsLater" as const, prepare: read(interrupts, middleOf.interrupts) },
+    ];
+    return { threadCount, interruptCount, times: await interleave(sides, { rounds, timeOf: elapsedTimeOf }) };
   } finally {
-    await close();
+    await checkpointer.close();
   }
 }
 
-function page(list: () => Listed | Promise<Listed>, expected: number) {
+/** Reads a whole list, sees that nothing is missing, and returns where its middle begins. */
+async function walk(list: List, limit: number, expected: number): Promise<string | undefined> {
+  const cursors: (string | undefined)[] = [];
   let found = 0;
-  return {
-    run: async () => {
-      for await (const item of await list()) if (item !== undefined) found += 1;
-    },
-    finish: async () => {
-      if (found !== expected) throw new Error(`The list has ${found} entries of ${expected}.`);
-    },
-  };
+  let after: string | undefined;
+  do {
+    cursors.push(after);
+    const page = await list({ limit, after });
+    found += page.items.length;
+    after = page.next;
+  } while (after !== undefined);
+  if (found !== expected) throw new Error(`The list has ${found} entries of ${expected}.`);
+  return cursors[Math.floor(cursors.length / 2)];
 }
 
 /** Threads that a plain graph left behind: most of them ended, some ask. */
-async function fill(saver: BaseCheckpointSaver, threads: number): Promise<void> {
+async function fill(checkpointer: Checkpointer, threads: number): Promise<void> {
   const State = Annotation.Root({ case: Annotation<number>, approved: Annotation<boolean> });
   const graph = new StateGraph(State)
     .addNode("decide", (state) => ({ approved: state.case % ASKS === 0 ? interrupt(`Approve ${state.case}?`) : true }))
     .addEdge(START, "decide")
     .addEdge("decide", END)
-    .compile({ checkpointer: saver });
+    .compile({ checkpointer });
   const waiting = Array.from({ length: threads }, (_, index) => index).values();
   await Promise.all(
-    Array.from({ length: 50 }, async () => {
+    Array.from({ length: AT_ONCE }, async () => {
       for (const index of waiting) await graph.invoke({ case: index }, onThread(`case-${index}`));
     }),
   );
-}
-
-function isLister(saver: object): saver is Lister {
-  return "listThreads" in saver && "listInterrupts" in saver;
 }

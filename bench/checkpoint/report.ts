@@ -15,8 +15,7 @@ export interface Findings {
   readonly sizes: Sizes;
   readonly postgres: OnPostgres;
   readonly pglite: OnPglite;
-  /** Undefined when the checkpointer lists nothing. */
-  readonly listing: ListingTimes | undefined;
+  readonly listing: ListingTimes;
 }
 
 type Times = readonly number[];
@@ -141,12 +140,15 @@ function pgliteTable({ sizes, pglite }: Findings): string[] {
   ]);
 }
 
-function listingTable({ sizes, listing }: Findings): string[] {
-  if (listing === undefined) return ["Lists of threads and of open interrupts: this checkpointer has none."];
+function listingTable({ sizes: { listLimit: limit }, listing }: Findings): string[] {
+  const { threadCount, interruptCount, times } = listing;
   return table([
-    [`The first ${sizes.listLimit} of`, "perdure, ms"],
-    [`${whole(listing.threadCount)} threads`, ms(listing.threads)],
-    [`${whole(listing.interruptCount)} open interrupts`, ms(listing.interrupts)],
+    [`Lists of ${whole(threadCount)} threads, ${whole(interruptCount)} of them with an open interrupt`, "perdure, ms"],
+    [`the first ${limit} threads`, ms(times.threads)],
+    [`${limit} threads in the middle`, ms(times.threadsLater)],
+    [`the first ${limit} threads with an open interrupt`, ms(times.interrupted)],
+    [`the first ${limit} open interrupts`, ms(times.interrupts)],
+    [`${limit} open interrupts in the middle`, ms(times.interruptsLater)],
   ]);
 }
 
