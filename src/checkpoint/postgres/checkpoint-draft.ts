@@ -119,7 +119,9 @@ function draftList(
   const before = listBefore(input, parent, channel);
   const common = items.common(before.ref, before.primitives, value);
   const all = value.slice();
-  if (parent !== undefined && lengthOf(before.ref) - common <= CHEAP_ITEMS) {
+  const stored = lengthOf(before.ref);
+  const isRemembered = parent?.primitives.has(channel) === true && stored - common <= CHEAP_ITEMS;
+  if (parent !== undefined && (isRemembered || stored === 0)) {
     const { ref, append } = planList(before.ref, common, all.length);
     if (append === undefined) {
       return async () => ({ ref: { kind: "list", ref }, primitives: before.primitives.slice(0, all.length) });
@@ -141,9 +143,9 @@ function draftList(
   return async (known) => {
     const found = parent === undefined && known ? unchanged(input, known, channel) : undefined;
     if (found !== undefined) return found;
-    const stored = await dumped;
+    const text = await dumped;
     const { ref } = listBefore(input, known, channel);
-    const comparison = known && (await compare(input, known, ref, stored));
+    const comparison = known && (await compare(input, known, ref, text));
     const plan = planList(ref, comparison?.common ?? 0, all.length);
     const draft: ChannelDraft = {
       ref: { kind: "list", ref: plan.ref },
@@ -151,7 +153,7 @@ function draftList(
     };
     if (plan.append === undefined) return draft;
     const { lineage, start } = plan.append;
-    const tail = start === 0 ? stored : (comparison as Comparison).from(start);
+    const tail = start === 0 ? text : (comparison as Comparison).from(start);
     return { ...draft, blob: { lineage: lineage.id, start, stored: tail } };
   };
 }

@@ -5,6 +5,7 @@ import { PerdureError } from "../../errors/index.ts";
 import { nextChannelVersion } from "../channel-version.ts";
 import type { SqlClient } from "../sql-driver.ts";
 import { decodeBody } from "./checkpoint-body.ts";
+import { wholeResult } from "./flush-statement.ts";
 import type { KnownCheckpoint, ValueRef } from "./known-checkpoints.ts";
 import type { ListRef } from "./list-ref.ts";
 import type { SaverTables } from "./saver-tables.ts";
@@ -190,6 +191,13 @@ export class CheckpointReader {
      GROUP BY n.thread, n.lineage`;
   }
 
+  /** Reads the writes of tasks in `from`, which names them w. */
+  #writes(from: string): string {
+    return `SELECT w.thread, w.ns, w.checkpoint_id AS id, w.task_id, w.idx, w.type, ${wholeResult} AS text, w.bytes
+      FROM ${from}
+      LEFT JOIN ${this.#tables.blobs} part ON part.thread = w.thread AND part.lineage = w.lineage AND part.start = w.start`;
+  }
+
   /** What the checkpoints of `cp` consist of. */
   #contents(cp: string): { blobs: string; writes: string } {
     return {
@@ -197,8 +205,8 @@ export class CheckpointReader {
         `SELECT cp.thread, l.lineage, max(l.up_to) AS up_to FROM ${cp} cp, unnest(cp.lineages, cp.up_tos) AS l(lineage, up_to)
           GROUP BY cp.thread, l.lineage`,
       ),
-      writes: `SELECT w.thread, w.ns, w.checkpoint_id AS id, w.task_id, w.idx, w.type, w.text, w.bytes
-        FROM ${cp} cp JOIN ${this.#tables.writes} w ON w.thread = cp.thread AND w.ns = cp.ns AND w.checkpoint_id = cp.id`,
+      writes: this.#writes(`${cp} cp JOIN ${this.#tables.writes} w
+          ON w.thread = cp.thread AND w.ns = cp.ns AND w.checkpoint_id = cp.id`),
     };
   }
 
@@ -295,8 +303,8 @@ export class CheckpointReader {
   /** Before version 4, what `Send` had sent was a pending write of the parent; since then it is a channel's value. */
   async #moveSends(checkpoint: Checkpoint, { thread, ns, parent_id }: CheckpointRow): Promise<void> {
     const { rows } = await this.#driver.query<WritesRow>(
-      `SELECT thread, ns, checkpoint_id AS id, task_id, type, text, bytes FROM ${this.#tables.writes}
-        WHERE thread = $1 AND ns = $2 AND checkpoint_id = $3 ORDER BY task_id, idx`,
+      `${this.#writes(`${this.#tables.writes} w`)}
+        WHERE w.thread = $1 AND w.ns = $2 AND w.checkpoint_id = $3 ORDER BY w.task_id, w.idx`,
       [Number(thread), ns, parent_id],
     );
     const contents = new Contents(this.#codec);

@@ -27,12 +27,15 @@ export interface CheckpointRow {
   readonly upTos: readonly number[];
 }
 
+/** The index of the row of a task's result, which stays once it is there. */
+export const RESULT_IDX = 0;
+
 /** Writes of a task as a row: its whole result, or one special write. */
 export interface WritesRow {
   readonly ns: string;
   readonly checkpointId: string;
   readonly taskId: string;
-  /** 0 for the result, which stays once it is there; any other is replaced. */
+  /** {@link RESULT_IDX}, or that of a special write, which is replaced. */
   readonly idx: number;
   readonly stored: StoredBytes;
   /** Set when the task asks a question: how many answers it had before, if that is known. */
@@ -60,6 +63,18 @@ export interface Verdict {
   readonly head: string | undefined;
 }
 
+/**
+ * Stands in a task's stored result for a part that is stored as items of a list: JSON has no such character.
+ * In SQL; see {@link wholeResult}.
+ */
+const PART_MARK = "chr(1)";
+
+/** The text of a row of `writes` (w), put together with the items it refers to: those of the row of `blobs` (part). */
+export const wholeResult = `CASE WHEN w.lineage IS NULL THEN w.text ELSE replace(w.text, ${PART_MARK}, part.text) END`;
+
+/** Parts smaller than this are not looked for. */
+const MIN_PART_BYTES = 200;
+
 /** A verdict as a row of the statement. */
 export interface VerdictRow {
   /** Which commit, from 1. */
@@ -86,8 +101,9 @@ export function flushStatement(
   options: { readonly wait: boolean },
 ): string {
   // The stored values come as one parameter, which travels as it is; each row cuts its own out of it.
+  const textAt = (place: string): string => `convert_from(substr($1::bytea, ${place}), 'UTF8')`;
   const stored = `x.type,
-      CASE WHEN x.type IS NULL THEN convert_from(substr($1::bytea, x.at, x.length), 'UTF8') END,
+      CASE WHEN x.type IS NULL THEN ${textAt("x.at, x.length")} END,
       CASE WHEN x.type IS NOT NULL THEN substr($1::bytea, x.at, x.length) END`;
   return `
 WITH op AS (
@@ -132,13 +148,21 @@ WITH op AS (
       AS x(n, lineage, start, type, at, length)
     JOIN judged j ON j.n = x.n AND j.ok
 ), stored_writes AS (
-  INSERT INTO ${writes} (thread, ns, checkpoint_id, task_id, idx, type, text, bytes)
-  SELECT j.thread, x.ns, x.checkpoint_id, x.task_id, x.idx, ${stored}
-    FROM unnest($24::int4[], $25::text[], $26::text[], $27::text[], $28::int2[], $29::text[], $30::int4[], $31::int4[])
-      AS x(n, ns, checkpoint_id, task_id, idx, type, at, length)
+  INSERT INTO ${writes} (thread, ns, checkpoint_id, task_id, idx, lineage, start, type, text, bytes)
+  SELECT j.thread, x.ns, x.checkpoint_id, x.task_id, x.idx,
+      CASE WHEN p.ok THEN x.lineage END, CASE WHEN p.ok THEN x.start END, x.type,
+      CASE WHEN x.type IS NULL AND p.ok
+        THEN replace(${textAt("x.at, x.length")}, ${textAt("x.part_at, x.part_length")}, ${PART_MARK})
+        WHEN x.type IS NULL THEN ${textAt("x.at, x.length")} END,
+      CASE WHEN x.type IS NOT NULL THEN substr($1::bytea, x.at, x.length) END
+    FROM unnest($24::int4[], $25::text[], $26::text[], $27::text[], $28::int2[], $29::text[], $30::int4[], $31::int4[],
+                $42::int4[], $43::int8[], $44::int4[], $45::int4[], $46::int4[])
+      AS x(n, ns, checkpoint_id, task_id, idx, type, at, length, part_n, lineage, start, part_at, part_length)
     JOIN judged j ON j.n = x.n AND j.ok
+    LEFT JOIN judged p ON p.n = x.part_n AND p.ok
   ON CONFLICT (thread, ns, checkpoint_id, task_id, idx) DO UPDATE
-    SET type = EXCLUDED.type, text = EXCLUDED.text, bytes = EXCLUDED.bytes WHERE EXCLUDED.idx <> 0
+    SET lineage = NULL, start = NULL, type = EXCLUDED.type, text = EXCLUDED.text, bytes = EXCLUDED.bytes
+    WHERE EXCLUDED.idx <> 0
 ), asked AS (
   SELECT j.thread, x.ns, x.checkpoint_id, x.task_id, x.answers
     FROM unnest($32::int4[], $33::text[], $34::text[], $35::text[], $36::int4[]) AS x(n, ns, checkpoint_id, task_id, answers)
@@ -178,7 +202,9 @@ export function flushValues(commits: readonly Commit[]): unknown[] {
   const writes = new Columns(8);
   const asked = new Columns(5);
   const ended = new Columns(5);
-  for (const [index, { threadId, condition, checkpoint, ...rows }] of commits.entries()) {
+  const parts = new Columns(5);
+  const blobsOf = new Map<string, PlacedBlob[]>();
+  for (const [index, { threadId, condition, checkpoint, blobs: rows }] of commits.entries()) {
     const n = index + 1;
     const { basis, epoch, onHead } = condition;
     const head = checkpoint?.ns === "" ? checkpoint.id : null;
@@ -187,15 +213,45 @@ export function flushValues(commits: readonly Commit[]): unknown[] {
       const { ns, id, parentId, lineages, upTos, body } = checkpoint;
       checkpoints.add(n, ns, id, parentId, `{${lineages.join()}}`, `{${upTos.join()}}`, ...place(body));
     }
-    for (const { lineage, start, stored } of rows.blobs) blobs.add(n, lineage, start, ...place(stored));
-    for (const { ns, checkpointId, taskId, idx, stored, asks, ends } of rows.writes) {
+    for (const row of rows) {
+      const placed = place(row.stored);
+      blobs.add(n, row.lineage, row.start, ...placed);
+      blobsOf.set(threadId, [...(blobsOf.get(threadId) ?? []), { n, row, at: placed[1] }]);
+    }
+  }
+  for (const [index, { threadId, writes: rows }] of commits.entries()) {
+    const n = index + 1;
+    for (const row of rows) {
+      const { ns, checkpointId, taskId, idx, stored, asks, ends } = row;
       writes.add(n, ns, checkpointId, taskId, idx, ...place(stored));
+      const part = partOf(row, blobsOf.get(threadId) ?? []);
+      parts.add(part?.n, part?.row.lineage, part?.row.start, part?.at, part?.row.stored.bytes.byteLength);
       if (asks !== undefined) asked.add(n, ns, checkpointId, taskId, asks.answersBefore);
       if (ends !== undefined) ended.add(n, ns, checkpointId, taskId, ends.answers);
     }
   }
-  const tables = [ops, checkpoints, blobs, writes, asked, ended];
+  const tables = [ops, checkpoints, blobs, writes, asked, ended, parts];
   return [Buffer.concat(bytes), ...tables.flatMap(({ columns }) => columns)];
+}
+
+interface PlacedBlob {
+  readonly n: number;
+  readonly row: BlobRow;
+  readonly at: number;
+}
+
+/** The blob that a task's result holds as it is: what a node returns for a list is what the list grows by. */
+function partOf({ idx, stored }: WritesRow, blobs: readonly PlacedBlob[]): PlacedBlob | undefined {
+  if (idx !== RESULT_IDX || stored.type !== null) return undefined;
+  const whole = bufferOf(stored);
+  return blobs.find(({ row }) => {
+    const { type, bytes } = row.stored;
+    return type === null && bytes.byteLength >= MIN_PART_BYTES && whole.includes(bufferOf(row.stored));
+  });
+}
+
+function bufferOf({ bytes }: StoredBytes): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** Reads the verdicts; undefined for a commit to a thread that somebody else locks, makes or deletes at the same moment. */

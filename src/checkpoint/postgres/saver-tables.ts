@@ -82,6 +82,8 @@ export function saverMigrations(tables: SaverTables): string[] {
   checkpoint_id text COLLATE "C" NOT NULL,
   task_id text COLLATE "C" NOT NULL,
   idx int2 NOT NULL,
+  lineage int8,
+  start int4,
   type text,
   text text,
   bytes bytea,

@@ -3,11 +3,10 @@ import type { PendingWrite } from "@langchain/langgraph-checkpoint";
 import { isOutputChannel } from "../answers.ts";
 import type { CommitPlace } from "../commit-guard.ts";
 import { refuseFunction } from "../strict-serializer.ts";
+import { RESULT_IDX } from "./flush-statement.ts";
 import type { WritesRow } from "./flush-statement.ts";
 import type { ValueCodec } from "./value-codec.ts";
 
-/** The row of a task's result, which stays once it is there. */
-export const RESULT_IDX = 0;
 /** Rows of what is neither a result nor has a place of its own in LangGraph; replaced. */
 const OTHER_IDX = 1;
 

@@ -8,9 +8,9 @@ import type { SqlClient, SqlDriver } from "../sql-driver.ts";
 import { threadExists, threadNotFound } from "../thread-copy.ts";
 import { EMPTY_RECORD } from "../thread-record.ts";
 import type { ThreadRecord } from "../thread-record.ts";
+import { RESULT_IDX } from "./flush-statement.ts";
 import type { Commit, Verdict } from "./flush-statement.ts";
 import type { SaverTables } from "./saver-tables.ts";
-import { RESULT_IDX } from "./task-writes.ts";
 import { copyThreadRows, deleteThreadRows } from "./thread-rows.ts";
 import type { StoredBytes, StoredRow, ValueCodec } from "./value-codec.ts";
 
