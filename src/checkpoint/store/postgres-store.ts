@@ -3,7 +3,7 @@ import type { Item } from "@langchain/langgraph-checkpoint";
 import { isPerdureError } from "../../errors/index.ts";
 import { isConnectionError } from "../postgres-errors.ts";
 import { advisoryKey } from "../postgres-tables.ts";
-import type { NamedStatement, SqlDriver } from "../sql-driver.ts";
+import type { NamedStatement, SqlDriver, SqlResult } from "../sql-driver.ts";
 import { escapeJson, escapeText, parseEscapedJson, unescapeText } from "./escaped-text.ts";
 import { SqlParameters, conditionSql } from "./filter-sql.ts";
 import { ANY_LABEL } from "./match-namespace.ts";
@@ -38,9 +38,9 @@ const LIVE = "(s.expires_at IS NULL OR s.expires_at > now())";
 const DEADLOCK = "40P01";
 
 /**
- * Where it is safe to do again: two flushes met while one of them deleted, or the connection was lost, so that
- * nobody knows what became of it. Then the last write wins, as it would have if it had been slower. Waits up to
- * some eight seconds in all: a server that restarts or fails over is back by then.
+ * For a read, and for a write too: when the connection is lost, nobody knows whether it was stored, and stored again
+ * it wins over what others wrote meanwhile, as it would have had it been slower. Two flushes may also meet while one of
+ * them deletes. Waits up to some eight seconds in all: a server that restarts or fails over is back by then.
  */
 const onceMore = retry(handleWhen(isTransient), {
   maxAttempts: 11,
@@ -77,16 +77,14 @@ export class PostgresStoreBackend implements StoreBackend {
       namespace: namespace.map(escapeText),
       key: escapeText(key),
     }));
-    const { rows } = await this.#driver.query<ItemRow & { readonly index: number }>(this.#reading, [
-      JSON.stringify(asked),
-    ]);
+    const { rows } = await this.#query<ItemRow & { readonly index: number }>(this.#reading, [JSON.stringify(asked)]);
     const found = new Map(rows.map((row) => [Number(row.index), itemOf(row)]));
     return keys.map((_, index) => found.get(index));
   }
 
   async search({ limit, offset, ...query }: ItemQuery): Promise<Item[]> {
     const parameters = new SqlParameters();
-    const { rows } = await this.#driver.query<ItemRow>(
+    const { rows } = await this.#query<ItemRow>(
       // Only the rows of the page are made into text.
       `SELECT ${COLUMNS} FROM (
          SELECT * FROM ${this.#tables.items} s WHERE ${where(query, parameters)}
@@ -99,7 +97,7 @@ export class PostgresStoreBackend implements StoreBackend {
 
   async rankCandidates(query: Pick<ItemQuery, "prefix" | "conditions">): Promise<RankCandidate[]> {
     const parameters = new SqlParameters();
-    const { rows } = await this.#driver.query<{ id: string; vectors: Uint8Array | null }>(
+    const { rows } = await this.#query<{ id: string; vectors: Uint8Array | null }>(
       `SELECT s.written::text AS id, s.vectors FROM ${this.#tables.items} s WHERE ${where(query, parameters)}
         ORDER BY s.written DESC`,
       parameters.values,
@@ -112,7 +110,7 @@ export class PostgresStoreBackend implements StoreBackend {
 
   async readRanked(ids: readonly number[]): Promise<(Item | undefined)[]> {
     if (ids.length === 0) return [];
-    const { rows } = await this.#driver.query<ItemRow>(
+    const { rows } = await this.#query<ItemRow>(
       `SELECT ${COLUMNS} FROM ${this.#tables.items} s WHERE s.written = ANY($1::int8[]) AND ${LIVE}`,
       [ids],
     );
@@ -134,7 +132,7 @@ export class PostgresStoreBackend implements StoreBackend {
     const cut = depth === undefined ? "s.namespace" : `s.namespace[1:${depth}]`;
     const first = (condition: string): string =>
       `SELECT ${cut} AS path FROM ${this.#tables.items} s WHERE ${condition} ORDER BY s.namespace LIMIT 1`;
-    const { rows } = await this.#driver.query<{ path: string }>(
+    const { rows } = await this.#query<{ path: string }>(
       // From one namespace to the next through the index, past the items and the deeper labels of each.
       `WITH RECURSIVE found AS (
   (${first(conditions)})
@@ -154,13 +152,17 @@ SELECT to_json(path)::text AS path FROM found ${page({ limit, offset }, paramete
   }
 
   async deleteExpired(): Promise<number> {
-    const { rows } = await this.#driver.commit<{ count: string }>(this.#expiring, []);
+    const { rows } = await onceMore.execute(() => this.#driver.commit<{ count: string }>(this.#expiring, []));
     return Number(rows[0]?.count);
   }
 
   async close(): Promise<void> {
     await this.#queue.settled();
     await this.#driver.close().finally(this.#options.release);
+  }
+
+  #query<Row>(statement: string | NamedStatement, values: readonly unknown[]): Promise<SqlResult<Row>> {
+    return onceMore.execute(() => this.#driver.query<Row>(statement, values));
   }
 
   async #flush(writes: readonly ItemWrite[]): Promise<void> {

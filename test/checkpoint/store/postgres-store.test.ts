@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Operation } from "@langchain/langgraph-checkpoint";
@@ -10,6 +11,7 @@ import { openStore } from "perdure/checkpoint";
 import type { OpenStoreOptions, Store } from "perdure/checkpoint";
 import { describeWithPostgres, freshDatabase } from "../../support/fresh-database.ts";
 import type { FreshDatabase } from "../../support/fresh-database.ts";
+import { startPostgres } from "../../support/postgres.ts";
 import { englishDatabase } from "./english-database.ts";
 
 const script = fileURLToPath(new URL("store-process.ts", import.meta.url));
@@ -137,6 +139,33 @@ describeWithPostgres("a store on Postgres", () => {
       await pool.end();
     });
 
+    it("loses nothing and throws nothing when the server crashes and starts again under load", async () => {
+      const server = await startPostgres();
+      const store = await openStore(server.url);
+      const stored: string[] = [];
+      let stop = false;
+      const work = async (worker: number): Promise<void> => {
+        for (let n = 0; !stop; n += 1) {
+          const key = `${worker}-${n}`;
+          await store.put(["load", `${worker}`], key, { n });
+          stored.push(key);
+          expect((await store.get(["load", `${worker}`], key))?.value).toEqual({ n });
+        }
+      };
+      const workers = Array.from({ length: 10 }, (_, worker) => work(worker));
+      for (let crash = 0; crash < 2; crash += 1) {
+        const before = stored.length;
+        await vi.waitUntil(() => stored.length > before + 50, { timeout: 20_000 });
+        await server.restart("immediate");
+      }
+      stop = true;
+      await Promise.all(workers);
+      const found = await store.search(["load"], { limit: Number.POSITIVE_INFINITY });
+      expect(found.map(({ key }) => key).sort()).toEqual(stored.sort());
+      await store.close();
+      await server.stop();
+    }, 60_000);
+
     async function endConnections(name: string): Promise<number> {
       const { rows } = await admin.query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1",
@@ -262,16 +291,11 @@ describeWithPostgres("a store on Postgres", () => {
     await langgraph.stop();
 
     const store = await open();
+    const page = readFileSync(new URL("../../../docs/store.md", import.meta.url), "utf8");
+    const [, takeOver = ""] = /```sql\n([\s\S]*?)```/u.exec(page) ?? [];
     await admin.query(takeOver);
     const item = await store.get(["users", "ana"], "food");
     expect(item).toEqual(theirs);
     expect((await store.search(["users"])).map(({ namespace }) => namespace[1])).toEqual(["bob", "ana"]);
   });
 });
-
-/** In docs/store.md. */
-const takeOver = `
-INSERT INTO perdure_store (namespace, key, value, created_at, updated_at, expires_at)
-SELECT string_to_array(namespace_path, ':'), key, value, created_at, updated_at, expires_at
-  FROM store ORDER BY updated_at
-ON CONFLICT DO NOTHING`;
