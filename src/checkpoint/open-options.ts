@@ -49,8 +49,9 @@ export interface OpenCheckpointerOptions {
    */
   readonly serde?: SerializerProtocol | undefined;
   /**
-   * How many checkpoints are remembered by where their values lie, so that the next one of the thread stores
-   * only what is new without reading. With 0 each commit reads its parent back. For Postgres and PGlite.
+   * Of how many threads (and subgraphs) it is remembered where the values of the newest checkpoint lie, so that
+   * the next one stores only what is new without reading. With 0 each commit reads its parent back. For
+   * Postgres and PGlite.
    * @default 1000
    */
   readonly cacheThreads?: number | undefined;

@@ -91,6 +91,24 @@ export class CheckpointReader {
     return tuple;
   }
 
+  /** The checkpoint with this id, or the newest one of the namespace, and its ancestors, the nearest first. */
+  async ancestors(threadId: string, ns: string, id: string | undefined, count: number): Promise<CheckpointTuple[]> {
+    const [where, values] = whereOf({ threadId, ns, id });
+    const { checkpoints } = this.#tables;
+    return this.#wholeTuples(
+      `SELECT * FROM (
+         WITH RECURSIVE up AS (
+           SELECT own.*, 1 AS depth FROM (${this.#select(where)} ORDER BY c.id DESC LIMIT 1) own
+            UNION ALL
+           SELECT up.thread_id, up.thread, up.generation, c.ns, c.id, c.parent_id, c.lineages, c.up_tos, c.type, c.text, c.bytes, up.depth + 1
+             FROM up JOIN ${checkpoints} c ON c.thread = up.thread AND c.ns = up.ns AND c.id = up.parent_id
+            WHERE up.depth < ${count}
+         ) SELECT * FROM up ORDER BY depth
+       ) ancestors`,
+      values,
+    );
+  }
+
   /** The newest checkpoint of each namespace at or below one of `namespaces`. */
   async newestBelow(threadId: string, namespaces: readonly string[]): Promise<CheckpointTuple[]> {
     const { threads, checkpoints } = this.#tables;

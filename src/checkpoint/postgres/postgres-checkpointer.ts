@@ -1,4 +1,4 @@
-import { copyCheckpoint } from "@langchain/langgraph-checkpoint";
+import { BaseCheckpointSaver, copyCheckpoint } from "@langchain/langgraph-checkpoint";
 import type {
   ChannelVersions,
   Checkpoint,
@@ -46,7 +46,7 @@ export interface PostgresCheckpointerParts {
   readonly shared: boolean;
   /** The caller's own serializer; LangGraph's when absent. */
   readonly serde?: SerializerProtocol | undefined;
-  /** How many checkpoints are remembered, so that the next one stores only what is new. */
+  /** Of how many threads the newest checkpoint is remembered, so that the next one stores only what is new. */
   readonly cacheThreads: number;
   /** How many flushes may be under way at once. */
   readonly lanes: number;
@@ -59,6 +59,9 @@ export interface PostgresCheckpointerParts {
   /** Frees what goes with the database, such as the lock on its directory; called once, after the rest. */
   readonly release?: () => void;
 }
+
+/** How many ancestors of a checkpoint are read at once. */
+const ANCESTORS = 100;
 
 /** So often a commit is prepared anew when the thread was changed under it. */
 const MAX_DRAFTS = 5;
@@ -139,6 +142,20 @@ export class PostgresCheckpointer extends Checkpointer {
     });
   }
 
+  /** As LangGraph walks the ancestors, but reads many of them at once. */
+  override getDeltaChannelHistory: BaseCheckpointSaver["getDeltaChannelHistory"] = (options) => {
+    const read = new Map<string, CheckpointTuple>();
+    const getTuple = async (config: RunnableConfig): Promise<CheckpointTuple | undefined> => {
+      const { thread_id: threadId, checkpoint_ns: ns = "", checkpoint_id: id } = config.configurable ?? {};
+      const known = id && read.get(id);
+      if (known) return known;
+      const tuples = await this.#reader.ancestors(threadId, ns, id || undefined, ANCESTORS);
+      for (const tuple of tuples) read.set(tuple.checkpoint.id, tuple);
+      return tuples[0];
+    };
+    return BaseCheckpointSaver.prototype.getDeltaChannelHistory.call({ getTuple } as BaseCheckpointSaver, options);
+  };
+
   override async put(
     config: RunnableConfig,
     checkpoint: Checkpoint,
@@ -168,6 +185,8 @@ export class PostgresCheckpointer extends Checkpointer {
       const known = await this.#store(place, draft, drafts < MAX_DRAFTS);
       if (known !== undefined) {
         this.#known.set(threadId, ns, copy.id, known);
+        // The next one stands on this one; who forks from the parent reads it again.
+        if (parentId !== undefined) this.#known.delete(threadId, ns, parentId);
         return { configurable: { thread_id: threadId, checkpoint_ns: ns, checkpoint_id: copy.id } };
       }
       // What it stood on is not there any more, or somebody else went on from there: look again.
