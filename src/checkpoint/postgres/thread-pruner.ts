@@ -9,6 +9,7 @@ import type { SqlClient, SqlDriver } from "../sql-driver.ts";
 import { decodeBody } from "./checkpoint-body.ts";
 import type { DecodedBody } from "./checkpoint-body.ts";
 import { CheckpointReader } from "./checkpoint-reader.ts";
+import { wholeResult } from "./flush-statement.ts";
 import type { SaverTables } from "./saver-tables.ts";
 import { deleteThreadRows } from "./thread-rows.ts";
 import type { StoredRow, ValueCodec } from "./value-codec.ts";
@@ -203,11 +204,18 @@ export class ThreadPruner {
           AND ${isLeft(checkpoints, "o.checkpoint_ns", "o.checkpoint_id")}`,
       [thread, ...keys, threadId],
     );
+    const need = `need AS MATERIALIZED (
+      SELECT l.lineage, max(l.up_to) AS up_to FROM ${checkpoints} c, unnest(c.lineages, c.up_tos) AS l(lineage, up_to)
+       WHERE c.thread = $1 GROUP BY l.lineage)`;
+    // A row that no list needs must go, even where a task's result refers to it: the list may grow anew from before it.
     await client.query(
-      `WITH need AS MATERIALIZED (
-         SELECT l.lineage, max(l.up_to) AS up_to FROM ${checkpoints} c, unnest(c.lineages, c.up_tos) AS l(lineage, up_to)
-          WHERE c.thread = $1 GROUP BY l.lineage)
-       DELETE FROM ${blobs} b WHERE b.thread = $1
+      `WITH ${need} UPDATE ${writes} w SET text = ${wholeResult}, lineage = NULL, start = NULL
+         FROM ${blobs} part WHERE w.thread = $1 AND part.thread = $1 AND part.lineage = w.lineage AND part.start = w.start
+          AND NOT EXISTS (SELECT FROM need WHERE need.lineage = w.lineage AND w.start < need.up_to)`,
+      [thread],
+    );
+    await client.query(
+      `WITH ${need} DELETE FROM ${blobs} b WHERE b.thread = $1
           AND NOT EXISTS (SELECT FROM need WHERE need.lineage = b.lineage AND b.start < need.up_to)`,
       [thread],
     );

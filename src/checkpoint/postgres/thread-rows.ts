@@ -34,7 +34,7 @@ export async function copyThreadRows(
   const columns: readonly [table: string, columns: string][] = [
     [checkpoints, "ns, id, parent_id, lineages, up_tos, type, text, bytes"],
     [blobs, "lineage, start, type, text, bytes"],
-    [writes, "ns, checkpoint_id, task_id, idx, type, text, bytes"],
+    [writes, "ns, checkpoint_id, task_id, idx, lineage, start, type, text, bytes"],
     [answers, "interrupt_id, answered_at, type, text, bytes"],
     [interrupts, "ns, checkpoint_id, task_id, answers, asked_at"],
   ];

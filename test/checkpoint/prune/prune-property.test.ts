@@ -7,7 +7,7 @@ import type { ThreadEvent } from "./random-thread.ts";
 import { describeOnEachStore, unreachableRows } from "./stores.ts";
 import type { PruneStore } from "./stores.ts";
 
-const RUNS = { memory: 60, sqlite: 40, pglite: 20, postgres: 20 };
+const RUNS = { memory: 60, sqlite: 40, pglite: 8, postgres: 20 };
 
 describeOnEachStore("prune of a random thread", (store) => {
   it("leaves every checkpoint that stays as it was, with its delta channel, and nothing that none of them needs", async () => {
@@ -87,7 +87,9 @@ async function prune(
     let head = newest[0];
     const made = [];
     for (let step = 0; step < beside; step += 1) {
-      made.push((head = await thread.put(checkpointer, head, { edit: { cut: 0, add: 2 }, delta: "write", byTask: step > 0 })));
+      made.push(
+        (head = await thread.put(checkpointer, head, { edit: { cut: 0, add: 2 }, delta: "write", byTask: step > 0 })),
+      );
     }
     return made;
   };

@@ -140,7 +140,9 @@ export class RandomThread {
     });
     const id = uuid6(this.#clock);
     const returned =
-      parent !== undefined && byTask && checkpointer.putWrites(config(parent.checkpoint.id), [["list", added]], randomUUID());
+      parent !== undefined &&
+      byTask &&
+      checkpointer.putWrites(config(parent.checkpoint.id), [["list", added]], randomUUID());
     await checkpointer.put(
       config(parent?.checkpoint.id),
       {
