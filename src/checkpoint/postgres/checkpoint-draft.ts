@@ -196,16 +196,9 @@ function listBefore(
 }
 
 function isSmall(value: unknown): boolean {
-  switch (typeof value) {
-    case "string":
-      return value.length <= INLINE_BYTES / 2;
-    case "number":
-    case "boolean":
-    case "undefined":
-      return true;
-    default:
-      return value === null || (Array.isArray(value) && value.length === 0);
-  }
+  if (typeof value === "string") return value.length <= INLINE_BYTES / 2;
+  if (Array.isArray(value)) return value.length === 0;
+  return value === null || value === undefined || typeof value === "number" || typeof value === "boolean";
 }
 
 function ignore(): void {
