@@ -1,0 +1,111 @@
+import { expect, it } from "vitest";
+import { CommitQueue } from "../../../src/checkpoint/postgres/commit-queue.ts";
+import type { Commit, Verdict } from "../../../src/checkpoint/postgres/flush-statement.ts";
+
+const MADE: Verdict = { made: true, thread: 1, generation: 0, epoch: 0, head: undefined };
+
+function commit(threadId: string, more: Partial<Commit> = {}): Commit {
+  return { threadId, condition: { basis: undefined, epoch: undefined, onHead: false }, blobs: [], writes: [], ...more };
+}
+
+function result(taskId: string): Commit["writes"][number] {
+  return { ns: "", checkpointId: "c", taskId, idx: 0, stored: { type: null, bytes: Buffer.from("[]") } };
+}
+
+/** A queue whose flushes wait until they are let go. */
+function heldQueue(lanes: number) {
+  const flushes: { commits: readonly Commit[]; done: (error?: Error) => void }[] = [];
+  const queue = new CommitQueue({
+    lanes,
+    flush: (commits) =>
+      new Promise((resolve, reject) => {
+        const done = (error?: Error): void => (error === undefined ? resolve(commits.map(() => MADE)) : reject(error));
+        flushes.push({ commits, done });
+      }),
+  });
+  return { queue, flushes };
+}
+
+const turn = () => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));
+const threadsOf = (commits: readonly Commit[]) => commits.map(({ threadId }) => threadId);
+
+it("what gathers while a flush is under way goes into one flush, of all threads", async () => {
+  const { queue, flushes } = heldQueue(1);
+  const all = [queue.add(commit("a"))];
+  await turn();
+  all.push(queue.add(commit("b")), queue.add(commit("c")), queue.add(commit("b", { writes: [result("t")] })));
+  await turn();
+  expect(flushes).toHaveLength(1);
+  flushes[0]!.done();
+  await turn();
+  expect(flushes.map(({ commits }) => threadsOf(commits))).toEqual([["a"], ["b", "b", "c"]]);
+  flushes[1]!.done();
+  expect(await Promise.all(all)).toEqual([MADE, MADE, MADE, MADE]);
+  await queue.settled();
+});
+
+it("the commits of a thread follow each other: none is in flight beside another one of its thread", async () => {
+  const { queue, flushes } = heldQueue(2);
+  const first = queue.add(commit("a"));
+  await turn();
+  const second = queue.add(commit("a"));
+  const other = queue.add(commit("b"));
+  await turn();
+  expect(flushes.map(({ commits }) => threadsOf(commits))).toEqual([["a"], ["b"]]);
+  flushes[0]!.done();
+  await first;
+  await turn();
+  expect(flushes.map(({ commits }) => threadsOf(commits))).toEqual([["a"], ["b"], ["a"]]);
+  flushes[1]!.done();
+  flushes[2]!.done();
+  await Promise.all([second, other]);
+});
+
+it("after a commit that must stand on the head, the next one of the thread waits for its verdict", async () => {
+  const { queue, flushes } = heldQueue(1);
+  const onHead = { condition: { basis: undefined, epoch: 0, onHead: true } };
+  void queue.add(commit("a", { writes: [result("t")] }));
+  void queue.add(commit("a", onHead));
+  void queue.add(commit("a", onHead));
+  await turn();
+  expect(flushes[0]!.commits).toHaveLength(2);
+  flushes[0]!.done();
+  await turn();
+  expect(flushes[1]!.commits).toHaveLength(1);
+  flushes[1]!.done();
+});
+
+it("a statement stores no row twice, and closes no question that it opens", async () => {
+  const { queue, flushes } = heldQueue(1);
+  void queue.add(commit("a", { writes: [result("t")] }));
+  void queue.add(commit("a", { writes: [result("t")] }));
+  void queue.add(commit("a", { writes: [{ ...result("u"), idx: -3, asks: { answersBefore: 0 } }] }));
+  void queue.add(commit("a", { writes: [{ ...result("u"), idx: -4, ends: { answers: 1 } }] }));
+  for (const size of [1, 2, 1]) {
+    await turn();
+    expect(flushes.at(-1)!.commits).toHaveLength(size);
+    flushes.at(-1)!.done();
+  }
+  await queue.settled();
+});
+
+it("one commit that fails takes with it only what follows in its thread", async () => {
+  const broken = commit("b");
+  const seen: string[][] = [];
+  const queue = new CommitQueue({
+    lanes: 1,
+    flush: async (commits) => {
+      seen.push(threadsOf(commits));
+      if (commits.includes(broken)) throw new Error("broken");
+      return commits.map(() => MADE);
+    },
+  });
+  const results = await Promise.allSettled([
+    queue.add(commit("a")),
+    queue.add(broken),
+    queue.add(commit("b")),
+    queue.add(commit("c")),
+  ]);
+  expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "rejected", "fulfilled"]);
+  expect(seen).toEqual([["a", "b", "b", "c"], ["a"], ["b"], ["c"]]);
+});
