@@ -234,7 +234,7 @@ export class CheckpointReader {
     const { rows } = await this.#driver.query<AnyRow>(
       `WITH cp AS MATERIALIZED (${select}), b AS (${blobs}), w AS (${writes})
        SELECT 'checkpoint' AS kind, cp.thread_id, cp.thread, cp.generation, cp.ns, cp.id, cp.parent_id, cp.lineages, cp.up_tos,
-              cp.type, cp.text, cp.bytes, NULL::int8 AS lineage, NULL::text[] AS types, NULL::bytea[] AS parts, NULL::text COLLATE "C" AS task_id, NULL::int4 AS idx
+              cp.type, cp.text, cp.bytes, NULL::int8 AS lineage, NULL::text[] AS types, NULL::bytea[] AS parts, NULL::text COLLATE "C" AS task_id, (row_number() OVER ())::int4 AS idx
          FROM cp
         UNION ALL
        SELECT 'blobs', NULL, b.thread, NULL, NULL, NULL, NULL, NULL, NULL, NULL, b.text, NULL, b.lineage, b.types, b.parts, NULL, b.start
