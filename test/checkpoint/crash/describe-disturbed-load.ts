@@ -53,8 +53,8 @@ export function describeDisturbedLoad(times: number): void {
 
       it("clients and the server were killed under load, and calls were under way each time", () => {
         expect(load).toMatchObject({ kills: times, restarts: times });
-        expect(linesAt(load.lines, "stored").length, `seed ${seed}`).toBeGreaterThan(times * 100);
-        expect(callsOverRestarts(load.lines), `seed ${seed}`).toBeGreaterThan(times);
+        expect(linesAt(load.lines, "stored").length, `seed ${seed}`).toBeGreaterThan(times * 50);
+        expect(callsOverRestarts(load.lines), `seed ${seed}`).toBeGreaterThanOrEqual(times);
       });
 
       it("every acknowledged checkpoint and every acknowledged write is there, with what was in it", () => {
