@@ -1,6 +1,9 @@
 export { openCheckpointer } from "./open-checkpointer.ts";
 export type { OpenPglite, OpenPool } from "./open-checkpointer.ts";
 export type { OpenCheckpointerOptions } from "./open-options.ts";
+export { checkpointerSql } from "./postgres/checkpointer-sql.ts";
+export { importThreads } from "./import/import-threads.ts";
+export type { ImportProgress, ImportResult, ImportThreadsOptions } from "./import/import-threads.ts";
 export { openStore } from "./open-store.ts";
 export type { OpenStoreOptions } from "./open-store.ts";
 export type { Store } from "./store/store.ts";

@@ -30,6 +30,8 @@ export function describeLifecycle(backend: Backend): void {
         updateRecord: () => checkpointer.updateRecord("t", (record) => record),
         commitAnswers: () => checkpointer.commitAnswers("t", { headCheckpointId: "c", answers: [] }),
         readAnswer: () => checkpointer.readAnswer("t", "i"),
+        prune: () => checkpointer.prune({ keepNewest: 1 }),
+        copyThread: () => checkpointer.copyThread("t", "u"),
         lockThread: () => checkpointer.lockThread("t", { mode: "shared", wait: false }),
       };
       for (const [name, call] of Object.entries(calls)) {

@@ -1,0 +1,94 @@
+import type { CheckpointTuple, SerializerProtocol } from "@langchain/langgraph-checkpoint";
+import type { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
+import type { Pool } from "pg";
+import { parseCheckpointerUrl } from "../checkpointer-url.ts";
+import { connectPostgresPool, connectPostgresUrl } from "../connect-postgres.ts";
+import type { PostgresConnection } from "../connect-postgres.ts";
+import { invalidTarget } from "../open-checkpointer.ts";
+import { parseOpenOptions } from "../open-options.ts";
+import { loadPeer } from "../optional-peer.ts";
+import { explainDatabaseError } from "../postgres-errors.ts";
+
+/** How {@link LangGraphTables} are opened. */
+export interface LangGraphTablesOptions {
+  readonly schema: string;
+  readonly serde?: SerializerProtocol | undefined;
+}
+
+/** A checkpoint in LangGraph's tables. */
+export interface LangGraphKey {
+  readonly threadId: string;
+  readonly ns: string;
+  readonly id: string;
+}
+
+const PAGE = 500;
+
+/** The tables of LangGraph's PostgresSaver, read by itself wherever values are concerned. */
+export class LangGraphTables {
+  readonly #connection: PostgresConnection;
+  readonly #saver: PostgresSaver;
+  readonly #checkpoints: string;
+
+  private constructor(connection: PostgresConnection, saver: PostgresSaver) {
+    this.#connection = connection;
+    this.#saver = saver;
+    this.#checkpoints = `"${connection.address.schema}".checkpoints`;
+  }
+
+  static async open(from: string | Pool, { schema, serde }: LangGraphTablesOptions): Promise<LangGraphTables> {
+    const { PostgresSaver } = await loadPeer(
+      "@langchain/langgraph-checkpoint-postgres",
+      "importThreads",
+      () => import("@langchain/langgraph-checkpoint-postgres"),
+    );
+    const connection = await connect(from, schema);
+    return new LangGraphTables(connection, new PostgresSaver(connection.pool, serde, { schema }));
+  }
+
+  /** All threads, in the order of their ids. */
+  async *threadIds(): AsyncGenerator<string> {
+    for (let after: string | undefined; ;) {
+      const { rows }: { readonly rows: readonly { thread_id: string }[] } = await this.#connection.driver.query<{
+        thread_id: string;
+      }>(
+        `SELECT DISTINCT thread_id FROM ${this.#checkpoints} WHERE $1::text IS NULL OR thread_id > $1
+          ORDER BY thread_id LIMIT ${PAGE}`,
+        [after],
+      );
+      yield* rows.map(({ thread_id: threadId }) => threadId);
+      if (rows.length < PAGE) return;
+      after = rows.at(-1)?.thread_id;
+    }
+  }
+
+  /** The checkpoints of a thread, oldest first. */
+  async keys(threadId: string): Promise<LangGraphKey[]> {
+    const { rows } = await this.#connection.driver.query<{ ns: string; id: string }>(
+      `SELECT checkpoint_ns AS ns, checkpoint_id AS id FROM ${this.#checkpoints} WHERE thread_id = $1`,
+      [threadId],
+    );
+    return rows.map(({ ns, id }) => ({ threadId, ns, id })).toSorted((one, other) => (one.id < other.id ? -1 : 1));
+  }
+
+  async tuple({ threadId, ns, id }: LangGraphKey): Promise<CheckpointTuple | undefined> {
+    const configurable = { thread_id: threadId, checkpoint_ns: ns, checkpoint_id: id };
+    try {
+      return await this.#saver.getTuple({ configurable });
+    } catch (error) {
+      throw explainDatabaseError(error, this.#connection.address);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#connection.driver.close();
+  }
+}
+
+async function connect(from: string | Pool, schema: string): Promise<PostgresConnection> {
+  const options = parseOpenOptions({ schema }, "importThreads");
+  if (typeof from !== "string") return connectPostgresPool(from, options);
+  const url = parseCheckpointerUrl(from);
+  if (url.kind !== "postgres") throw invalidTarget();
+  return connectPostgresUrl(url.url, options);
+}

@@ -1,0 +1,110 @@
+import { isDeepStrictEqual } from "node:util";
+import type { ChannelVersions, Checkpoint, CheckpointTuple, PendingWrite } from "@langchain/langgraph-checkpoint";
+import { PerdureError } from "../../errors/index.ts";
+import type { Checkpointer } from "../checkpointer.ts";
+import { differenceOf } from "./difference-of.ts";
+import type { LangGraphKey, LangGraphTables } from "./langgraph-tables.ts";
+
+/** Which thread, and where it is put. */
+export interface Stage {
+  readonly threadId: string;
+  readonly staging: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Copies a thread from LangGraph's tables to the thread `staging`, oldest first, and compares each checkpoint as it is
+ * read back. @returns how many there are
+ * @throws IMPORT_DIFFERS
+ */
+export async function stageThread(
+  tables: LangGraphTables,
+  checkpointer: Checkpointer,
+  { threadId, staging, signal }: Stage,
+): Promise<number> {
+  const keys = await tables.keys(threadId);
+  const last = new Map<string, CheckpointTuple>();
+  let next = keys[0] && read(tables, keys[0]);
+  for (const [index, key] of keys.entries()) {
+    signal?.throwIfAborted();
+    const tuple = await next;
+    const following = keys[index + 1];
+    next = following && read(tables, following);
+    if (tuple === undefined) throw differs(key, "it is gone from LangGraph's tables");
+    const parent = last.get(key.ns);
+    const shared = parent === undefined ? tuple : sharingItems(parent, tuple);
+    await put(checkpointer, staging, key, shared, parent);
+    last.set(key.ns, shared);
+    const configurable = { thread_id: staging, checkpoint_ns: key.ns, checkpoint_id: key.id };
+    const difference = differenceOf(tuple, await checkpointer.getTuple({ configurable }));
+    if (difference !== undefined) throw differs(key, difference);
+  }
+  return keys.length;
+}
+
+/** Begins to read; an error is for whoever awaits it. */
+function read(tables: LangGraphTables, key: LangGraphKey): Promise<CheckpointTuple | undefined> {
+  const reading = tables.tuple(key);
+  reading.catch(() => {});
+  return reading;
+}
+
+async function put(
+  checkpointer: Checkpointer,
+  staging: string,
+  { ns, id }: LangGraphKey,
+  { checkpoint, metadata, parentConfig, pendingWrites = [] }: CheckpointTuple,
+  before: CheckpointTuple | undefined,
+): Promise<void> {
+  const parentId: unknown = parentConfig?.configurable?.["checkpoint_id"];
+  const at = (checkpointId: unknown) => ({
+    configurable: { thread_id: staging, checkpoint_ns: ns, checkpoint_id: checkpointId },
+  });
+  const versions = before?.checkpoint.id === parentId ? newVersions(before?.checkpoint, checkpoint) : undefined;
+  await checkpointer.put(
+    at(parentId),
+    checkpoint,
+    metadata ?? { source: "loop", step: -1, parents: {} },
+    versions ?? checkpoint.channel_versions,
+  );
+  const byTask = new Map<string, PendingWrite[]>();
+  for (const [taskId, channel, value] of pendingWrites) {
+    const writes = byTask.get(taskId);
+    if (writes === undefined) byTask.set(taskId, [[channel, value]]);
+    else writes.push([channel, value]);
+  }
+  await Promise.all([...byTask].map(([taskId, writes]) => checkpointer.putWrites(at(id), writes, taskId)));
+}
+
+function newVersions(before: Checkpoint | undefined, checkpoint: Checkpoint): ChannelVersions {
+  const changed = Object.entries(checkpoint.channel_versions).filter(
+    ([channel, version]) => before?.channel_versions[channel] !== version,
+  );
+  return Object.fromEntries(changed);
+}
+
+/**
+ * The tuple with the very items of the one before where lists begin alike: by that the checkpointer sees that they
+ * are stored, and stores and compares only what is new.
+ */
+function sharingItems(before: CheckpointTuple, tuple: CheckpointTuple): CheckpointTuple {
+  const values = Object.entries(tuple.checkpoint.channel_values).map(([channel, value]) => {
+    const old = before.checkpoint.channel_values[channel];
+    if (!Array.isArray(value) || !Array.isArray(old)) return [channel, value] as const;
+    const differing = value.findIndex((item, index) => index >= old.length || !isDeepStrictEqual(item, old[index]));
+    const common = differing === -1 ? value.length : differing;
+    return [channel, [...(old as unknown[]).slice(0, common), ...(value as unknown[]).slice(common)]] as const;
+  });
+  return { ...tuple, checkpoint: { ...tuple.checkpoint, channel_values: Object.fromEntries(values) } };
+}
+
+function differs({ threadId, ns, id }: LangGraphKey, what: string): PerdureError {
+  const where = ns === "" ? "" : ` of namespace "${ns}"`;
+  return new PerdureError(
+    "IMPORT_DIFFERS",
+    `checkpoint ${id}${where} of thread "${threadId}" was not imported as it is: ${what}.`,
+    {
+      hint: "Nothing of the thread was imported. See that nobody writes to it, and import it again.",
+    },
+  );
+}

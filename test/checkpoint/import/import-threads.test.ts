@@ -1,0 +1,214 @@
+import { randomUUID } from "node:crypto";
+import { HumanMessage } from "@langchain/core/messages";
+import {
+  Annotation,
+  Command,
+  DeltaChannel,
+  MessagesAnnotation,
+  START,
+  Send,
+  StateGraph,
+  interrupt,
+} from "@langchain/langgraph";
+import { uuid6 } from "@langchain/langgraph-checkpoint";
+import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
+import { importThreads, openCheckpointer } from "perdure/checkpoint";
+import type { Checkpointer, ImportProgress } from "perdure/checkpoint";
+import { Pool } from "pg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { collect } from "../../support/collect.ts";
+import { describeWithPostgres, freshDatabase } from "../../support/fresh-database.ts";
+import type { FreshDatabase } from "../../support/fresh-database.ts";
+import { comparable } from "../differential/comparable.ts";
+
+const State = Annotation.Root({
+  ...MessagesAnnotation.spec,
+  log: Annotation<string[]>({ reducer: (all, added) => [...all, ...added], default: () => [] }),
+  delta: () =>
+    new DeltaChannel<string[], string[]>((all, writes) => [...all, ...writes.flat()], { snapshotFrequency: 3 }),
+});
+const inner = new StateGraph(Annotation.Root({ log: State.spec.log }))
+  .addNode("inside", () => ({ log: [String(interrupt("inside?"))] }))
+  .addEdge(START, "inside")
+  .compile();
+const graph = new StateGraph(State)
+  .addNode("talk", () => ({
+    messages: [new HumanMessage({ id: randomUUID(), content: "hello\u00e9" })],
+    delta: ["talked"],
+  }))
+  .addNode("wide", ({ log }) => ({ log: [`wide of ${log.length}`] }))
+  .addNode("inner", inner)
+  .addEdge(START, "talk")
+  .addConditionalEdges("talk", () => [1, 2, 3].map((n) => new Send("wide", { log: Array(n).fill("x") })), ["wide"])
+  .addEdge("wide", "inner");
+
+describeWithPostgres("importThreads", () => {
+  let database: FreshDatabase;
+  let pool: Pool;
+  let saver: PostgresSaver;
+  const opened: Checkpointer[] = [];
+  const schema = "langgraph tables";
+  const open = async (target = "memory:"): Promise<Checkpointer> => {
+    const checkpointer = await openCheckpointer(target === "postgres:" ? database.url : target, {
+      schema: `s${opened.length}`,
+    });
+    opened.push(checkpointer);
+    return checkpointer;
+  };
+  beforeAll(async () => {
+    database = await freshDatabase();
+    pool = new Pool({ connectionString: database.url, max: 5 });
+    saver = new PostgresSaver(pool, undefined, { schema });
+    await saver.setup();
+    const app = graph.compile({ checkpointer: saver });
+    for (const thread_id of ["asks", "two turns"]) {
+      await app.invoke({ messages: [new HumanMessage("hi")], delta: ["in"] }, { configurable: { thread_id } });
+    }
+    const config = { configurable: { thread_id: "two turns" } };
+    await app.updateState(config, { log: ["updated"], delta: ["updated"] }, "talk");
+    const [, older] = await collect(app.getStateHistory(config));
+    await app.updateState(older?.config ?? {}, { log: ["forked"] }, "talk");
+    await app.invoke({ messages: [new HumanMessage("again")] }, config);
+  });
+  afterAll(async () => {
+    for (const checkpointer of opened) await checkpointer.close();
+    await pool.end();
+    await database.drop();
+  });
+
+  /** All checkpoints of a thread, one by one. */
+  async function read(from: Pick<Checkpointer, "getTuple">, threadId: string): Promise<unknown[]> {
+    const { rows } = await pool.query<{ checkpoint_ns: string; checkpoint_id: string }>(
+      `SELECT checkpoint_ns, checkpoint_id FROM "${schema}".checkpoints WHERE thread_id = $1 ORDER BY 1, 2`,
+      [threadId],
+    );
+    const tuples = await Promise.all(
+      rows.map((row) => from.getTuple({ configurable: { thread_id: threadId, ...row } })),
+    );
+    return tuples.map((tuple) => tuple && comparable(tuple));
+  }
+
+  describe.each(["memory:", "sqlite::memory:", "pglite:memory", "postgres:"])("into %s", (target) => {
+    it("gives every checkpoint of every thread as PostgresSaver gives it, and threads that go on", async () => {
+      const checkpointer = await open(target);
+      const progress: ImportProgress[] = [];
+      const result = await importThreads(pool, checkpointer, { schema, onProgress: (each) => progress.push(each) });
+      expect(result).toEqual({ imported: 2, checkpoints: expect.any(Number), skipped: 0, failed: [] });
+      expect(progress.map(({ threadId, outcome }) => [threadId, outcome])).toEqual([
+        ["asks", "imported"],
+        ["two turns", "imported"],
+      ]);
+      let checkpoints = 0;
+      for (const threadId of ["asks", "two turns"]) {
+        const original = await read(saver, threadId);
+        checkpoints += original.length;
+        expect(await read(checkpointer, threadId)).toEqual(original);
+        expect(await collect(checkpointer.list({ configurable: { thread_id: threadId } }))).toHaveLength(
+          original.length,
+        );
+      }
+      expect(result.checkpoints).toBe(checkpoints);
+      const threads = await checkpointer.listThreads();
+      expect(threads.items.map(({ threadId }) => threadId).toSorted()).toEqual(["asks", "two turns"]);
+
+      const config = { configurable: { thread_id: "asks" } };
+      const before = await graph.compile({ checkpointer: saver }).getState(config);
+      expect((await graph.compile({ checkpointer }).getState(config)).values).toEqual(before.values);
+      const done = await graph.compile({ checkpointer }).invoke(new Command({ resume: "yes" }), config);
+      expect(done.log).toContain("yes");
+      expect(done.delta).toEqual(["in", "talked"]);
+    });
+  });
+
+  it("skips threads that are there, and imports what came since: it can be run again", async () => {
+    const checkpointer = await open();
+    const first = await importThreads(pool, checkpointer, { schema, threadIds: ["asks"] });
+    expect(first).toMatchObject({ imported: 1, skipped: 0 });
+    await checkpointer.updateRecord("asks", (record) => ({ ...record, epoch: 7 }));
+    expect(await importThreads(pool, checkpointer, { schema })).toMatchObject({ imported: 1, skipped: 1, failed: [] });
+    expect(await importThreads(pool, checkpointer, { schema })).toMatchObject({ imported: 0, skipped: 2, failed: [] });
+    expect(await checkpointer.readRecord("asks")).toMatchObject({ epoch: 7 });
+  });
+
+  it("of two that import at once, each thread is imported by one", async () => {
+    const checkpointer = await open("postgres:");
+    const [one, two] = await Promise.all([1, 2].map(() => importThreads(pool, checkpointer, { schema })));
+    expect((one?.imported ?? 0) + (two?.imported ?? 0)).toBe(2);
+    expect((one?.skipped ?? 0) + (two?.skipped ?? 0)).toBe(2);
+    expect(await read(checkpointer, "two turns")).toEqual(await read(saver, "two turns"));
+  });
+
+  it("imports nothing of a thread with a checkpoint that does not read back the same, and goes on with the others", async () => {
+    const checkpointer = await open();
+    const getTuple = checkpointer.getTuple.bind(checkpointer);
+    checkpointer.getTuple = async (config) => {
+      const tuple = await getTuple(config);
+      const { log } = tuple?.checkpoint.channel_values ?? {};
+      if (Array.isArray(log) && String(config.configurable?.["thread_id"]).endsWith("two turns")) log.push("spoilt");
+      return tuple;
+    };
+    const done = await importThreads(pool, checkpointer, { schema });
+    expect(done).toMatchObject({ imported: 1, failed: [{ threadId: "two turns", error: { code: "IMPORT_DIFFERS" } }] });
+    expect(String(done.failed[0]?.error)).toContain('its values of "log" differ');
+    expect((await checkpointer.listThreads()).items.map(({ threadId }) => threadId)).toEqual(["asks"]);
+  });
+
+  it("that was stopped in the middle of a thread leaves nothing of it, and begins it anew", async () => {
+    const checkpointer = await open();
+    const stop = new AbortController();
+    const put = checkpointer.put.bind(checkpointer);
+    let puts = 0;
+    checkpointer.put = async (...given) => {
+      if ((puts += 1) === 3) stop.abort(new Error("enough"));
+      return put(...given);
+    };
+    await expect(importThreads(pool, checkpointer, { schema, signal: stop.signal })).rejects.toThrow("enough");
+    expect((await checkpointer.listThreads()).items).toEqual([]);
+    expect(await importThreads(pool, checkpointer, { schema })).toMatchObject({ imported: 2, failed: [] });
+  });
+
+  it("reads checkpoints from before format 4, whose sends lie with the parent", async () => {
+    const thread_id = "old";
+    const parent = uuid6(0);
+    const old = (id: string) => ({
+      v: 1,
+      id,
+      ts: new Date().toISOString(),
+      channel_values: { log: ["a"] },
+      channel_versions: { log: 1 },
+      versions_seen: {},
+    });
+    const at = (checkpoint_id?: string) => ({ configurable: { thread_id, checkpoint_ns: "", checkpoint_id } });
+    const metadata = { source: "loop" as const, step: 0, parents: {} };
+    await saver.put(at(), old(parent), metadata, { log: 1 });
+    await saver.putWrites(at(parent), [["__pregel_tasks", { lg_name: "Send", node: "wide", args: 1 }]], randomUUID());
+    const child = uuid6(1);
+    await saver.put(at(parent), old(child), metadata, {});
+    await saver.put(at(child), old(uuid6(2)), metadata, {});
+    const checkpointer = await open("postgres:");
+    expect(await importThreads(pool, checkpointer, { schema, threadIds: [thread_id] })).toMatchObject({
+      imported: 1,
+      checkpoints: 3,
+      failed: [],
+    });
+    const tuple = await checkpointer.getTuple(at(child));
+    expect(tuple?.checkpoint.channel_values["__pregel_tasks"]).toHaveLength(1);
+    await saver.deleteThread(thread_id);
+  });
+
+  it("says what is missing: the thread, the tables, the server, the option", async () => {
+    const checkpointer = await open();
+    const absent = await importThreads(pool, checkpointer, { schema, threadIds: ["nobody"] });
+    expect(absent.failed).toEqual([
+      { threadId: "nobody", error: expect.objectContaining({ code: "THREAD_NOT_FOUND" }) },
+    ]);
+    const calls: [() => Promise<unknown>, string][] = [
+      [() => importThreads(pool, checkpointer, { schema: "elsewhere" }), "CHECKPOINTER_TABLE_MISSING"],
+      [() => importThreads("postgres://nobody@127.0.0.1:1/db", checkpointer), "CHECKPOINTER_UNREACHABLE"],
+      [() => importThreads("sqlite:./file", checkpointer), "CHECKPOINTER_URL_INVALID"],
+      [() => importThreads(7 as never, checkpointer), "CHECKPOINTER_URL_INVALID"],
+      [() => importThreads(pool, checkpointer, { schemas: "x" } as never), "OPTIONS_INVALID"],
+    ];
+    for (const [call, code] of calls) await expect(call(), code).rejects.toMatchObject({ code });
+  });
+});
