@@ -51,7 +51,7 @@ function expectExactlyOnce({ status, stdout, stderr }: Outcome, model = "scripte
   expect(status).toBe(0);
 }
 
-describe("npm start", { timeout: 120_000 }, () => {
+describe("npm start", { timeout: 300_000 }, () => {
   it("is killed while a refund is on its way, and a second process makes each approved refund exactly once, and none on a second run", async () => {
     const folder = await mkdtemp(path.join(tmpdir(), "support-desk-"));
     try {
@@ -84,7 +84,7 @@ describe("npm start", { timeout: 120_000 }, () => {
   });
 });
 
-describe("npm start where it can't work", { timeout: 60_000 }, () => {
+describe("npm start where it can't work", { timeout: 300_000 }, () => {
   it("ends with status 2 and one line: a file for a folder, a server that is not there, a folder in use", async () => {
     const folder = await mkdtemp(path.join(tmpdir(), "support-desk-"));
     const unlock = lockFolder(folder, "desk.lock"); // as another desk between its first process and its second
@@ -107,7 +107,7 @@ describe("npm start where it can't work", { timeout: 60_000 }, () => {
   });
 });
 
-describe("npm start with a provider's model", { timeout: 120_000 }, () => {
+describe("npm start with a provider's model", { timeout: 300_000 }, () => {
   // The providers' protocols, spoken by aimock; what is said in them is the script's.
   const provider = new LLMock({ port: 0 });
   beforeAll(async () => {
@@ -129,7 +129,7 @@ describe("npm start with a provider's model", { timeout: 120_000 }, () => {
   });
 });
 
-describeWithPostgres("npm start on Postgres", { timeout: 120_000 }, () => {
+describeWithPostgres("npm start on Postgres", { timeout: 300_000 }, () => {
   it("does the same there", async () => {
     const database = await freshDatabase();
     try {

@@ -18,7 +18,7 @@ import { raceGraph } from "./race-graph.ts";
 
 const run = promisify(execFile);
 /** How often a driver looks whether its thread was cancelled elsewhere is 1 s; the rest is for a busy machine. */
-const CANCEL_REACHES_WITHIN_MS = 5_000;
+const CANCEL_REACHES_WITHIN_MS = 30_000;
 
 describeWithPostgres("a thread that another process drives", () => {
   let database: FreshDatabase;
@@ -126,7 +126,8 @@ describeWithPostgres("a thread that another process drives", () => {
       values: { log: ["quick"] },
     });
     const ran: string[] = [];
-    expect(await runner(ran).continue(thread)).toMatchObject({
+    // the server tells the connection of its end before it lets go of the lock
+    expect(await runner(ran).continue(thread, { whenBusy: "enqueue" })).toMatchObject({
       status: "done",
       values: { log: ["quick", "worked here", "after 2"] },
     });
