@@ -41,12 +41,13 @@ export class ThreadOperations {
         hint: "Pass the graph's input. To go on with a thread, use runner.continue or runner.resume.",
       });
     }
-    const maxSteps = options.maxSteps ?? DEFAULT_MAX_STEPS;
+    const { runId = randomUUID(), maxSteps = DEFAULT_MAX_STEPS } = options;
     const driven = await this.#drive(threadId, options, watch, (view, before) => {
+      if (view !== undefined && before.run?.id === runId) return this.#planToGoOn(view, options.maxSteps, true);
       const dropped = view === undefined ? undefined : this.#mayStart(view, options.supersede ?? false);
       const inputStep = (view?.step ?? -2) + 1; // as LangGraph counts
       const at = new Date(this.#driver.now()).toISOString();
-      const run: RunRecord = { id: randomUUID(), inputStep, startedAt: at, maxSteps };
+      const run: RunRecord = { id: runId, inputStep, startedAt: at, maxSteps };
       const record = (stored: ThreadRecord): ThreadRecord => ({
         ...stored,
         run,
@@ -142,17 +143,24 @@ export class ThreadOperations {
     watch: DriveWatch | undefined,
     retryFailed: boolean,
   ): Promise<Driven> {
-    const driven = await this.#drive(threadId, options, watch, (view) => {
-      if (view === undefined) return undefined;
-      const { status } = toThreadState(view);
-      if (status !== "ready" && !(status === "error" && retryFailed)) return undefined;
-      const lastStep = this.#lastStep(view.record, options.maxSteps);
-      this.#refuseBeyond(view, lastStep);
-      return { retryFailed, inputStep: inputStepOf(view.record), lastStep };
-    });
+    const driven = await this.#drive(
+      threadId,
+      options,
+      watch,
+      (view) => view && this.#planToGoOn(view, options.maxSteps, retryFailed),
+    );
     if (driven !== undefined) return driven;
     if (retryFailed) throw threadBusy(threadId);
     return settled(await this.#driver.readExisting(threadId));
+  }
+
+  /** What is left to run of the thread's last run; undefined when it is done, cancelled, or waits. */
+  #planToGoOn(view: ThreadView, maxSteps: number | undefined, retryFailed: boolean): DrivePlan | undefined {
+    const { status } = toThreadState(view);
+    if (status !== "ready" && !(status === "error" && retryFailed)) return undefined;
+    const lastStep = this.#lastStep(view.record, maxSteps);
+    this.#refuseBeyond(view, lastStep);
+    return { retryFailed, inputStep: inputStepOf(view.record), lastStep };
   }
 
   #drive(
