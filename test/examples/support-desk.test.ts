@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ChatRequest } from "../../examples/local-model/chat-completions-server.ts";
 import type { DeskResult } from "../../examples/support-desk/report.ts";
 import { scriptedReply } from "../../examples/support-desk/scripted-agent.ts";
-import { lockFolder } from "../../examples/support-desk/sql.ts";
+import { lockDatabase, lockFolder, openSql } from "../../examples/support-desk/sql.ts";
 import { describeWithPostgres, freshDatabase } from "../support/fresh-database.ts";
 
 const MAIN = fileURLToPath(new URL("../../examples/support-desk/main.ts", import.meta.url));
@@ -130,9 +130,22 @@ describe("npm start with a provider's model", { timeout: 300_000 }, () => {
 });
 
 describeWithPostgres("npm start on Postgres", { timeout: 300_000 }, () => {
-  it("does the same there", async () => {
+  it("does the same there, and leaves the orders of another desk that works there alone", async () => {
     const database = await freshDatabase();
     try {
+      const unlock = await lockDatabase(database.url); // as another desk
+      const theirs = await openSql({ postgres: database.url });
+      await theirs.sql.query("create schema support_desk create table orders ()");
+      const second = await npmStart(["--yes", "--json", "--database", database.url]);
+      const { host } = new URL(database.url);
+      expect(second).toEqual({
+        status: 2,
+        stdout: "",
+        stderr: `The database on ${host} can't be used: another desk works in it.\n`,
+      });
+      expect((await theirs.sql.query("select from support_desk.orders")).rows).toEqual([]);
+      await theirs.close();
+      await unlock();
       expectExactlyOnce(await npmStart(["--yes", "--json", "--database", database.url]));
     } finally {
       await database.drop();
