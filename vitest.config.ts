@@ -15,8 +15,11 @@ export default defineConfig(({ mode }) => {
       env: soak ? { PERDURE_SOAK: "1" } : {},
       globalSetup: ["test/support/postgres-setup.ts"],
       pool: "forks",
-      testTimeout: soak ? 600_000 : 20_000,
-      hookTimeout: 30_000,
+      // For what hangs only: CI has few cores, and other work on them. Tests start processes and databases.
+      testTimeout: soak ? 600_000 : 120_000,
+      hookTimeout: soak ? 600_000 : 180_000,
+      teardownTimeout: 60_000,
+      expect: { poll: { timeout: 60_000 } },
       coverage: {
         provider: "v8",
         include: ["src/**/*.ts"],

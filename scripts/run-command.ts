@@ -13,7 +13,7 @@ export interface CommandResult {
 }
 
 export interface CommandOptions {
-  /** After this the command and all it has started are killed. @default 600_000 */
+  /** After this the command and all it has started are killed: it hangs, however busy the machine is. @default 2_400_000 */
   readonly timeoutMs?: number;
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -24,7 +24,7 @@ const running = new Set<number>();
 export async function runCommand(
   command: string,
   args: readonly string[],
-  { timeoutMs = 600_000, env = process.env }: CommandOptions = {},
+  { timeoutMs = 2_400_000, env = process.env }: CommandOptions = {},
 ): Promise<CommandResult> {
   const started = performance.now();
   const ended = (why: string, stdout: string, output: string): CommandResult => {

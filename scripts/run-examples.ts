@@ -18,7 +18,7 @@ const rows: string[][] = [];
 let failed = 0;
 for (const name of names) {
   const main = join(folder, name, "main.ts");
-  const { ok, why, output, durationMs } = await runCommand(process.execPath, [main], { timeoutMs: 180_000 });
+  const { ok, why, output, durationMs } = await runCommand(process.execPath, [main], { timeoutMs: 600_000 });
   rows.push([name, ok ? "passed" : `failed: ${why}`, formatDuration(durationMs)]);
   if (ok) continue;
   failed += 1;

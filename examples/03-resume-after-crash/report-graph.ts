@@ -12,7 +12,7 @@ export function reportGraph(ledger: string) {
     .addNode("write", async ({ chapters }) => {
       const chapter = `Chapter ${chapters.length + 1}`;
       appendFileSync(ledger, `${process.pid} ${chapter}\n`);
-      await new Promise((resolve) => setTimeout(resolve, 150)); // the slow part: a model, a search
+      await new Promise((resolve) => setTimeout(resolve, 300)); // the slow part: a model, a search
       return { chapters: [chapter] };
     })
     .addEdge(START, "write")

@@ -24,7 +24,7 @@ in one or two friendly sentences.`;
 const MAX_ITERATIONS = { scripted: 8, local: 4, openai: 10, anthropic: 10 };
 
 /** How long the bank takes to confirm a refund. */
-const BANK_DELAY_MS = 300;
+const BANK_DELAY_MS = 600;
 
 /** The graph: reason, act, observe, under a cap, and no refund before a person approved it. */
 function createDeskGraph(options: {

@@ -19,7 +19,7 @@ import type { OrderDatabase } from "./order-database.ts";
 import { checkText, deskResult, threadTable } from "./report.ts";
 import { openScreen } from "./screen.ts";
 import { Stopped, workThroughACrash } from "./shift.ts";
-import { UnusablePlace, lockFolder, openSql, reasonOf } from "./sql.ts";
+import { UnusablePlace, lockDatabase, lockFolder, openSql, reasonOf } from "./sql.ts";
 import type { DatabasePlace } from "./sql.ts";
 
 /** How many customers the local model gets: it thinks about one thing at a time. */
@@ -42,7 +42,7 @@ export async function runDesk(options: DeskOptions): Promise<boolean> {
     try {
       held = await runWith(options, place.database, model);
     } finally {
-      place.unlock();
+      await place.unlock();
       if (held) await place.discard();
       else if ("folder" in place.database) {
         console.error(`The data is kept. Go on with: ${commandToGoOn(options, shortPath(place.database.folder))}`);
@@ -103,7 +103,7 @@ async function runWith(options: DeskOptions, database: DatabasePlace, model: Mod
 /** Where the data goes, and what is to be done with it when the run is over. */
 interface OpenPlace {
   readonly database: DatabasePlace;
-  unlock(): void;
+  unlock(): void | Promise<void>;
   /** Removes what nobody asked to keep. */
   discard(): Promise<void>;
 }
@@ -111,9 +111,15 @@ interface OpenPlace {
 /** A folder of its own for this run, unless it was told another place. @throws UnusablePlace */
 async function openPlace(options: DeskOptions): Promise<OpenPlace> {
   if (options.database !== undefined) {
-    const place = { postgres: options.database };
-    await onOrders(place, (orders) => orders.drop());
-    return { database: place, unlock: () => undefined, discard: async () => undefined };
+    const database = { postgres: options.database };
+    const unlock = await lockDatabase(options.database);
+    try {
+      await onOrders(database, (orders) => orders.drop());
+    } catch (error) {
+      await unlock();
+      throw error;
+    }
+    return { database, unlock, discard: async () => undefined };
   }
   if (options.dataDirectory !== undefined) {
     const folder = path.resolve(options.dataDirectory);

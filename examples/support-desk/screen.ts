@@ -20,9 +20,24 @@ export interface Screen {
   close(): void;
 }
 
+/** What a live board is drawn on: `process.stdout`, or in a test any other terminal. */
+export interface Terminal {
+  readonly columns: number;
+  readonly rows: number;
+  write(text: string): unknown;
+  on(event: "resize", listener: () => void): unknown;
+  off(event: "resize", listener: () => void): unknown;
+  /** Node's own: asks how large the terminal is, which it else does only when it hears of a change. */
+  _refreshSize?(): void;
+}
+
 /** A terminal with a live board, or plain lines. Without a keyboard nobody can be asked. */
-export function openScreen(board: Board, options: { live: boolean; keyboard: Keyboard | undefined }): Screen {
-  return options.live ? new LiveScreen(board, options.keyboard) : new PlainScreen(options.keyboard);
+export function openScreen(
+  board: Board,
+  options: { live: boolean; keyboard: Keyboard | undefined; terminal?: Terminal },
+): Screen {
+  const { live, keyboard, terminal = process.stdout as Terminal } = options;
+  return live ? new LiveScreen(board, keyboard, terminal) : new PlainScreen(keyboard);
 }
 
 class PlainScreen implements Screen {
@@ -75,7 +90,7 @@ class LiveScreen implements Screen {
   readonly plain = false;
   readonly #board: Board;
   readonly #keyboard: Keyboard | undefined;
-  readonly #out = process.stdout;
+  readonly #out: Terminal;
   readonly #redraw = () => this.#draw([]);
   readonly #timer = setInterval(() => {
     this.#tick++;
@@ -87,9 +102,10 @@ class LiveScreen implements Screen {
   #question: (Prompt & { typed: string }) | undefined;
   #details = "";
 
-  constructor(board: Board, keyboard: Keyboard | undefined) {
+  constructor(board: Board, keyboard: Keyboard | undefined, out: Terminal) {
     this.#board = board;
     this.#keyboard = keyboard;
+    this.#out = out;
     this.#out.on("resize", this.#redraw);
   }
 
@@ -121,8 +137,8 @@ class LiveScreen implements Screen {
 
   /** Puts `kept` where the last frame began, and a new frame below, all in one write so that nothing flickers. */
   #draw(kept: readonly string[]): void {
-    const { columns, rows } = this.#out;
     const top = this.#toTop();
+    const { columns, rows } = this.#out;
     this.#drawn = frameLines(this.#board, this.#question, { columns, rows, tick: this.#tick });
     const lines = [...kept, ...this.#drawn].map((line) => `${line}\u001B[K`).join("\n");
     this.#out.write(`${top}${lines}\u001B[J`);
@@ -130,6 +146,8 @@ class LiveScreen implements Screen {
 
   /** Moves the cursor to the first row of what is drawn, by rows as the terminal counts them now. */
   #toTop(): string {
+    // A tick may come between a change of the size and the word of it, and would then begin too far down.
+    this.#out._refreshSize?.();
     const above = rowsTaken(this.#drawn, this.#out.columns) - 1;
     return above > 0 ? `\r\u001B[${above}A` : "\r";
   }

@@ -5,11 +5,13 @@
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { PGlite } from "@electric-sql/pglite";
-import { Pool } from "pg";
+import { Client, Pool } from "pg";
 
 const LOCK_TIMEOUT_MS = 3000;
 /** SQLite's result code for a lock that another process has. */
 const SQLITE_BUSY = 5;
+/** Postgres's, when the lock was not free in time. */
+const LOCK_NOT_AVAILABLE = "55P03";
 
 /** Where the desk keeps everything: a Postgres server, or a folder for PGlite. */
 export type DatabasePlace = { readonly postgres: string } | { readonly folder: string };
@@ -43,9 +45,7 @@ export async function openSql(
     await pool.query("select 1");
   } catch (cause) {
     await pool.end();
-    throw new UnusablePlace(`The database on ${new URL(place.postgres).host} can't be used: ${reasonOf(cause)}.`, {
-      cause,
-    });
+    throw unusableDatabase(place.postgres, reasonOf(cause), cause);
   }
   return { connection: pool, sql: sqlOnPool(pool), close: () => pool.end() };
 }
@@ -67,6 +67,31 @@ export function lockFolder(folder: string, name: string): () => void {
     throw new UnusablePlace(`The folder ${folder} can't be used: ${why}.`, { cause });
   }
   return () => lock.close();
+}
+
+/**
+ * All desks of a database would work in one schema, and each begins by emptying it. The lock is that of a session, so
+ * the server frees it with its process; one that is just ending is waited for.
+ * @returns what unlocks it
+ * @throws UnusablePlace
+ */
+export async function lockDatabase(url: string): Promise<() => Promise<void>> {
+  const session = new Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
+  session.on("error", () => undefined); // unheard it would end the process
+  try {
+    await session.connect();
+    await session.query(`set lock_timeout = ${LOCK_TIMEOUT_MS}`);
+    await session.query("select pg_advisory_lock(hashtext('a support desk'))");
+  } catch (cause) {
+    session.end().catch(() => undefined);
+    const isLocked = cause instanceof Error && "code" in cause && cause.code === LOCK_NOT_AVAILABLE;
+    throw unusableDatabase(url, isLocked ? "another desk works in it" : reasonOf(cause), cause);
+  }
+  return () => session.end();
+}
+
+function unusableDatabase(url: string, why: string, cause: unknown): UnusablePlace {
+  return new UnusablePlace(`The database on ${new URL(url).host} can't be used: ${why}.`, { cause });
 }
 
 function isBusy(error: unknown): boolean {

@@ -17,6 +17,7 @@ import { anyFunction, parseOptions, PerdureError, show } from "../errors/index.t
 import { decisionsChannel, type Effect, type NodeLike, withPolicies } from "../nodes/index.ts";
 import { refuseUnsafe } from "./check-graph.ts";
 import { type Extended, extendState, type StateOf, type UpdateOf } from "./extend-state.ts";
+import { refuseNodeName } from "./node-name.ts";
 import { RUNNING_MS, runningTimeChannel } from "./running-time.ts";
 import {
   askForStep,
@@ -92,7 +93,7 @@ const NEXT = "chain.next";
  * A graph of steps that run one after the other, in the order they are written in. Each step is a node, so its result is
  * committed before the next one starts. Returns a `StateGraph`, not compiled.
  *
- * @throws {PerdureError} `OPTIONS_INVALID`; `GRAPH_UNSAFE` for an irreversible step without `approve`, on itself or (if there is no `onError`, which may go on after a no) before it
+ * @throws {PerdureError} `OPTIONS_INVALID`; `GRAPH_INVALID` for a name no step can have; `GRAPH_UNSAFE` for an irreversible step without `approve`, on itself or (if there is no `onError`, which may go on after a no) before it
  *
  * @example
  * const order = chain(
@@ -128,6 +129,7 @@ export function chain<Schema extends StateDefinitionInit, const Name extends str
   );
   if (rules.timeoutMs !== undefined) addTurnChannel(graph, RUNNING_MS, runningTimeChannel());
 
+  for (const name of names) refuseNodeName("chain", name, graph.channels);
   const input = Annotation.Root({ ...graph.channels });
   works.forEach((work, at) => {
     graph.addNode(work.name, stepNode(work, names.slice(at + 1), rules as Rules), {
@@ -160,12 +162,6 @@ interface Rules {
 }
 
 function workOf(name: string, step: unknown): Work {
-  // JavaScript puts such keys first, whatever the order they were written in.
-  if (/^\d+$/.test(name)) {
-    throw new PerdureError("GRAPH_INVALID", `chain: "${name}" can't be the name of a step.`, {
-      hint: "Give it a name that is no number.",
-    });
-  }
   const { run, approve, effect } = parseOptions(`chain: step "${name}"`, Step, isRun(step) ? { run: step } : step);
   refuseApprovalNode(`chain: "${name}"`, run);
   return { name, run: run ?? (() => ({})), approve, effect } as Work;

@@ -28,13 +28,9 @@ export interface DagRequest {
  */
 export function planDag({ after, reserved, entry, finish }: DagRequest): DagPlan {
   const names = [...after.keys()];
-  for (const name of names) {
-    if (reserved.includes(name))
-      throw invalid(`"${name}" can't be the name of a node.`, "The builder has a node of that name.");
-    // JavaScript puts such keys first, whatever the order they were written in.
-    if (/^\d+$/.test(name))
-      throw invalid(`"${name}" can't be the name of a node.`, "Give it a name that is no number.");
-  }
+  const taken = names.find((name) => reserved.includes(name));
+  if (taken !== undefined)
+    throw invalid(`"${taken}" can't be the name of a node.`, "The builder has a node of that name.");
   for (const [name, before] of after) {
     const unknown = before.find((other) => !after.has(other));
     if (unknown !== undefined)

@@ -15,6 +15,7 @@ import { type DagFailurePolicy, dagNode, type DagWork, OUTCOMES, outcomesChannel
 import { planDag } from "./dag-plan.ts";
 import { type Extended, extendState, type StateOf, type UpdateOf } from "./extend-state.ts";
 import type { NodeFailure } from "./node-failure.ts";
+import { refuseNodeName } from "./node-name.ts";
 import { RUNNING_MS, runningTimeChannel } from "./running-time.ts";
 import { Slots } from "./slots.ts";
 import { isRun, refuseApprovalNode, type StepApproval, type StepRun, stepOptions } from "./step.ts";
@@ -107,7 +108,7 @@ const SETTLE = "settle";
  * A node that fails stops the nodes after it, and no others. When nothing more can run, the node "settle" undoes what has
  * a `compensate` and reports all failures at once. Returns a `StateGraph`, not compiled.
  *
- * @throws {PerdureError} `OPTIONS_INVALID`; `GRAPH_INVALID` for a cycle or an unknown name; `GRAPH_UNSAFE` for an irreversible
+ * @throws {PerdureError} `OPTIONS_INVALID`; `GRAPH_INVALID` for a cycle, an unknown name, or one no node can have; `GRAPH_UNSAFE` for an irreversible
  *   node with neither `approve`, on itself or on each way to it, nor `compensate`. A run may throw `NODES_FAILED`.
  *
  * @example
@@ -132,14 +133,14 @@ export function dag<Schema extends StateDefinitionInit, const Name extends strin
   const { nodes, maxConcurrency, sequential, timeoutMs, onFailure } = parseOptions("dag", Options, options);
   const works = Object.entries(nodes).map(([name, node]) => workOf(name, node));
   const after = new Map(works.map((work) => [work.name, work.after]));
-  const { order, roots, leaves } = planDag({ after, reserved: [SETTLE], entry: options.entry, finish: options.finish });
-
   const graph = new StateGraph(
     extendState(options.state, { decisions: decisionsChannel(), failures: failuresChannel() }),
   ) as unknown as LooseGraph;
   startEachTurn(graph, "failures", () => []);
   addTurnChannel(graph, OUTCOMES, outcomesChannel());
   if (timeoutMs !== undefined) addTurnChannel(graph, RUNNING_MS, runningTimeChannel());
+  for (const name of after.keys()) refuseNodeName("dag", name, graph.channels);
+  const { order, roots, leaves } = planDag({ after, reserved: [SETTLE], entry: options.entry, finish: options.finish });
 
   // The nodes read the outcomes, which are no part of the graph's own state.
   const input = Annotation.Root({ ...graph.channels });

@@ -39,6 +39,7 @@ export function extendState(
   schema: StateDefinitionInit,
   extra: Readonly<Record<string, BaseChannel>>,
 ): StateDefinitionInit {
+  if (typeof schema !== "object" || schema === null) throw noSchema();
   const added = (has: (key: string) => boolean) => Object.entries(extra).filter(([key]) => !has(key));
   if (isAnnotationRoot(schema)) {
     return Annotation.Root({ ...Object.fromEntries(added((key) => key in schema.spec)), ...schema.spec });
@@ -57,7 +58,11 @@ export function extendState(
     ]);
     return schema.extend(Object.fromEntries(fields));
   }
-  throw new PerdureError("OPTIONS_INVALID", "`state` is none of Annotation.Root, a zod 4 object, and StateSchema.", {
+  throw noSchema();
+}
+
+function noSchema(): PerdureError {
+  return new PerdureError("OPTIONS_INVALID", "`state` is none of Annotation.Root, a zod 4 object, and StateSchema.", {
     hint: "Define it with one of them.",
   });
 }

@@ -116,7 +116,8 @@ function builderOf(graph: InspectableGraph): InspectableBuilder {
   return "builder" in graph ? graph.builder : graph;
 }
 
-function isInspectable(value: object): value is InspectableGraph {
+function isInspectable(value: unknown): value is InspectableGraph {
+  if (typeof value !== "object" || value === null) return false;
   const builder: unknown = "builder" in value ? value.builder : value;
   return (
     typeof builder === "object" && builder !== null && "nodes" in builder && "edges" in builder && "branches" in builder

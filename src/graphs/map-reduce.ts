@@ -17,6 +17,7 @@ import { decisionsChannel, type Effect, once, type Policies, withPolicies } from
 import { refuseUnsafe } from "./check-graph.ts";
 import { type Extended, extendState, type StateOf, type UpdateOf } from "./extend-state.ts";
 import { type NodeFailure, nodesFailed, type StoredError, storedError } from "./node-failure.ts";
+import { refuseNodeName } from "./node-name.ts";
 import { Slots } from "./slots.ts";
 import { askForStep, type StepApproval, type StepDecision, stepOptions, type StepUpdate } from "./step.ts";
 import { addTurnChannel, type ChannelHolder, TurnChannel } from "./turn-channel.ts";
@@ -108,7 +109,7 @@ interface Task {
  *
  * Returns a `StateGraph` with the nodes "map" and "reduce", not compiled; compiled, it can be a node of another graph.
  *
- * @throws {PerdureError} `OPTIONS_INVALID`; `GRAPH_UNSAFE` for an irreversible `map` without `approve`. A run may throw `NODES_FAILED`.
+ * @throws {PerdureError} `OPTIONS_INVALID`; `GRAPH_INVALID` where `state` has a channel "map" or "reduce"; `GRAPH_UNSAFE` for an irreversible `map` without `approve`. A run may throw `NODES_FAILED`.
  *
  * @example
  * const review = mapReduce({
@@ -136,6 +137,7 @@ export function mapReduce<Schema extends StateDefinitionInit, Item, Result>(
     new TurnChannel<Outcomes>({ initial: {}, reduce: (kept, added) => Object.assign({}, kept, ...added) as Outcomes }),
   );
 
+  for (const name of ["map", "reduce"]) refuseNodeName("mapReduce", name, graph.channels);
   const slots = maxConcurrency === undefined ? undefined : new Slots(maxConcurrency);
   graph.addNode("map", mapNode(loose, slots), stepOptions({ effect, approve: options.approve }));
   graph.addNode("reduce", reduceNode(loose, onFailure), { input: Annotation.Root({ ...graph.channels }) });

@@ -31,6 +31,7 @@ import {
 import { addGuardedEdge, type GuardedGraph, type RouterState } from "./capped-edge.ts";
 import { refuseUnsafe } from "./check-graph.ts";
 import { type Extended, extendState } from "./extend-state.ts";
+import { refuseNodeName } from "./node-name.ts";
 import { mendMessage, openCalls, withAllAnswered } from "./open-calls.ts";
 import { actNode, type ToolApproval } from "./react-act.ts";
 import { ITERATIONS, RoundLimit } from "./react-allowance.ts";
@@ -125,7 +126,7 @@ const Options = z.object({
  * Returns a `StateGraph`, not compiled: add to it, embed it, draw it. A runner drives it as far as its cap allows; LangGraph's own
  * `invoke` stops at its `recursionLimit` of 25 supersteps, which is 11 rounds.
  *
- * @throws {PerdureError} `OPTIONS_INVALID`; `GRAPH_UNSAFE` for an irreversible tool without approval or compensation.
+ * @throws {PerdureError} `OPTIONS_INVALID`; `GRAPH_INVALID` where `state` has a channel with the name of a node; `GRAPH_UNSAFE` for an irreversible tool without approval or compensation.
  *
  * @example
  * const graph = reactGraph({ model, tools: [lookUpOrder, refundOrder], approve: ["refund_order"] });
@@ -163,6 +164,7 @@ export function reactGraph<
   const extras = Object.keys(graph.channels).filter((key) => !(key in channels));
   const limit = new RoundLimit(maxIterations, budget);
   limit.addTo(graph);
+  for (const name of nodeNames(onLimit)) refuseNodeName("reactGraph", name, graph.channels);
 
   const asks = { model, tools, ...(prompt === undefined ? {} : { prompt }) };
   const think = withPolicies(mended(modelNode<LimitState>(asks)), { ...modelPolicies, budget: limit.counting });
@@ -213,6 +215,12 @@ export function reactGraph<
   }
   refuseUnsafe(graph as never);
   return graph as never;
+}
+
+/** The nodes it will have, its caller's own not among them. */
+function nodeNames(onLimit: string): string[] {
+  const last: Record<string, string[]> = { ask: ["ask", "finish"], finish: ["finish"], error: ["limit", "stop"] };
+  return ["reason", "act", ...(last[onLimit] ?? ["limit"])];
 }
 
 /** The options once their types have done their work on the caller. */

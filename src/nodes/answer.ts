@@ -45,7 +45,8 @@ export function answerProblem(schema: AnswerSchema, answer: unknown): string | u
     weight(right) > weight(left) ? right : left,
   );
   const place = told.instanceLocation.replace(/^#\/?/, "").replaceAll("/", ".");
-  return place === "" ? told.error : `${place}: ${told.error}`;
+  const what = told.keyword === "false" ? "Nothing of that name is expected." : told.error;
+  return place === "" ? what : `${place}: ${what}`;
 }
 
 /** The deeper the more telling; a constant that does not match is often only the sign of another variant. */

@@ -6,6 +6,7 @@ import type { Driver } from "./driver.ts";
 import { writesByTask } from "./pending-writes.ts";
 import { threadInterrupted } from "./open-question.ts";
 import type { ThreadView } from "./thread-view.ts";
+import { waitForClock } from "./wait-for-clock.ts";
 
 /** Where `runner.fork` goes back to. */
 export interface ForkOptions {
@@ -109,6 +110,7 @@ async function edit(
   recordOf: (record: ThreadRecord) => ThreadRecord,
   change: (saver: DriveSaver) => Promise<void>,
 ): Promise<void> {
+  if ("head" in view) await waitForClock(view);
   const open = "questions" in view ? view.questions.map(({ interrupt }) => interrupt.id) : [];
   const at = new Date(now()).toISOString();
   const record = (stored: ThreadRecord): ThreadRecord => ({

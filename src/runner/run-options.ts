@@ -42,6 +42,13 @@ export interface StartOptions extends RunOptions {
    * the unfinished superstep wrote is dropped as well. @default false
    */
   readonly supersede?: boolean;
+  /**
+   * The caller's own name for this turn, such as the id of the message that begins it. While it is the thread's last
+   * turn, `start` with the same id is the same turn: the input is not committed again, what is unfinished goes on as by
+   * `continue`, and a thread that is done, cancelled, or waits for an answer is returned as it stands. So whoever did
+   * not hear of the result can make the same call again. @default a new one
+   */
+  readonly runId?: string;
 }
 
 /** Options of `runner.continue`. */
@@ -71,6 +78,7 @@ export const DEFAULT_MAX_STEPS = 10_000;
 /** Beyond it, which is 24.8 days, Node's timers fire at once. */
 const LONGEST_TIMER_MS = 2_147_483_647;
 const COUNT = z.number().int().min(1);
+const TEXT = z.string().min(1);
 const FIELDS = {
   callbacks: z.custom<object>((value) => typeof value === "object" && value !== null),
   configurable: z.record(z.string(), z.unknown()).superRefine((configurable, context) => {
@@ -84,6 +92,7 @@ const FIELDS = {
   maxConcurrency: COUNT,
   maxSteps: COUNT,
   metadata: z.record(z.string(), z.unknown()),
+  runId: TEXT,
   signal: z.instanceof(AbortSignal),
   supersede: z.boolean(),
   tags: z.array(z.string()),
@@ -92,9 +101,8 @@ const FIELDS = {
 };
 const CALL = ["callbacks", "configurable", "context", "maxConcurrency", "metadata", "signal", "tags"] as const;
 const RUN = [...CALL, "maxSteps", "whenBusy"] as const;
-const TEXT = z.string().min(1);
 const SCHEMAS = {
-  start: schemaOf([...RUN, "supersede"]),
+  start: schemaOf([...RUN, "runId", "supersede"]),
   resume: schemaOf(RUN),
   continue: schemaOf([...RUN, "due"]),
   signal: schemaOf(RUN),

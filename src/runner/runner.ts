@@ -60,8 +60,10 @@ export interface Runner<
   readonly name: string;
 
   /**
-   * Begins a turn: commits the input and drives the thread until nothing can run.
-   * @throws THREAD_BUSY, THREAD_INTERRUPTED, THREAD_UNFINISHED, OPTIONS_INVALID, CHECKPOINT_CONFLICT
+   * Begins a turn: commits the input and drives the thread until nothing can run. With a `runId` the same call can be
+   * made again by whoever did not hear of its result.
+   * @throws THREAD_BUSY, THREAD_INTERRUPTED, THREAD_UNFINISHED, OPTIONS_INVALID, CHECKPOINT_CONFLICT; STEP_LIMIT_REACHED
+   * where it goes on with a turn that used up its supersteps
    */
   start(threadId: string, input: Input, options?: StartOptions): Promise<ThreadState<Values, Node, Asked>>;
 

@@ -43,9 +43,10 @@ export class ThreadOperations {
         hint: "Pass the graph's input. To go on with a thread, use runner.continue or runner.resume.",
       });
     }
-    const maxSteps = options.maxSteps ?? DEFAULT_MAX_STEPS;
-    const runId = randomUUID(); // after a loss it tells whether the input is in
+    // After a loss the run's id tells whether the input is in.
+    const { runId = randomUUID(), maxSteps = DEFAULT_MAX_STEPS } = options;
     const driven = await this.#drive(threadId, options, watch, (view, before) => {
+      if (view !== undefined && before.run?.id === runId) return this.#planToGoOn(view, options.maxSteps, true);
       const dropped = view === undefined ? undefined : this.#mayStart(view, options.supersede ?? false);
       const inputStep = (view?.step ?? -2) + 1; // as LangGraph counts
       const at = new Date(this.#driver.now()).toISOString();
@@ -159,15 +160,23 @@ export class ThreadOperations {
     watch: DriveWatch | undefined,
     retryFailed: boolean,
   ): Promise<Driven> {
-    const driven = await this.#drive(threadId, options, watch, (view) => {
-      if (view === undefined || !mayGoOn(view, retryFailed)) return undefined;
-      const lastStep = this.#lastStep(view.record, options.maxSteps);
-      this.#refuseBeyond(view, lastStep);
-      return { runId: view.record.run?.id, retryFailed, inputStep: inputStepOf(view.record), lastStep };
-    });
+    const driven = await this.#drive(
+      threadId,
+      options,
+      watch,
+      (view) => view && this.#planToGoOn(view, options.maxSteps, retryFailed),
+    );
     if (driven !== undefined) return driven;
     if (retryFailed) throw threadBusy(threadId);
     return asFound(await this.#driver.outlast(options.signal, () => this.#driver.readExisting(threadId)));
+  }
+
+  /** What is left to run of the thread's last run; undefined when it is done, cancelled, or waits. */
+  #planToGoOn(view: ThreadView, maxSteps: number | undefined, retryFailed: boolean): DrivePlan | undefined {
+    if (!mayGoOn(view, retryFailed)) return undefined;
+    const lastStep = this.#lastStep(view.record, maxSteps);
+    this.#refuseBeyond(view, lastStep);
+    return { runId: view.record.run?.id, retryFailed, inputStep: inputStepOf(view.record), lastStep };
   }
 
   #drive(

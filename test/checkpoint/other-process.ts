@@ -20,7 +20,8 @@ export async function openInOtherProcess(
   const child = spawn(process.execPath, ["--conditions=perdure-source", script, url, action, threadId], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const ended = once(child, "exit").then(([code]) => code as number | null);
+  // "close" and not "exit": that may come before what the process had written.
+  const ended = once(child, "close").then(([code]) => code as number | null);
   const ready = once(child.stdout, "data");
   const first = await Promise.race([ready.then(() => "ready"), ended]);
   if (first !== "ready") throw new Error(`The other process ended with ${first} before it was ready.`);

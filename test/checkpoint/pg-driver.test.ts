@@ -7,6 +7,9 @@ import { describeWithPostgres, freshDatabase } from "../support/fresh-database.t
 import type { FreshDatabase } from "../support/fresh-database.ts";
 import { collect, newThread, put, read } from "./conformance/store.ts";
 
+/** However busy the machine is. */
+const PATIENTLY = { timeout: 60_000 };
+
 describeWithPostgres("connections to Postgres", () => {
   let database: FreshDatabase;
   let admin: Client;
@@ -20,14 +23,14 @@ describeWithPostgres("connections to Postgres", () => {
     await database.drop();
   });
 
-  /** Ends every other connection to the database, or those that wait for a lock. */
-  async function endConnections(waitingOnly: boolean): Promise<number> {
-    const { rows } = await admin.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+  /** Ends every other connection to the database, or those that wait for a lock; returns which. */
+  async function endConnections(waitingOnly: boolean): Promise<number[]> {
+    const { rows } = await admin.query<{ pid: number }>(
+      `SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid() AND ($1 = false OR wait_event_type = 'Lock')`,
       [waitingOnly],
     );
-    return rows.length;
+    return rows.map(({ pid }) => pid);
   }
 
   it("H12: an idle connection that drops does not end the process, and the next call gets another one", async () => {
@@ -36,8 +39,8 @@ describeWithPostgres("connections to Postgres", () => {
     const checkpointer = await openCheckpointer(pool);
     const threadId = newThread();
     await put(checkpointer, { threadId, values: { n: 1 } });
-    expect(await endConnections(false)).toBeGreaterThan(0);
-    await vi.waitUntil(() => pool.totalCount === 0);
+    expect(await endConnections(false)).not.toEqual([]);
+    await vi.waitUntil(() => pool.totalCount === 0, PATIENTLY);
     expect((await read(checkpointer, threadId))?.checkpoint.channel_values).toEqual({ n: 1 });
     await checkpointer.close();
     await pool.end();
@@ -57,7 +60,9 @@ describeWithPostgres("connections to Postgres", () => {
     );
     for (const socket of sockets) socket.pause();
     for (const client of clients) client.release();
-    expect(await endConnections(false)).toBe(4);
+    const pids = clients.map((client) => (client as unknown as { processID: number }).processID);
+    // one that an earlier test has left may still be on its way out
+    expect(await endConnections(false)).toEqual(expect.arrayContaining(pids));
     expect(pool.idleCount).toBe(4);
 
     const result = work(checkpointer, threadId);
@@ -88,7 +93,7 @@ describeWithPostgres("connections to Postgres", () => {
       let made: Promise<string> | undefined;
       await whileRowIsHeld(threadId, async () => {
         made = put(checkpointer, { threadId, parent });
-        await vi.waitUntil(async () => (await endConnections(true)) > 0);
+        await vi.waitUntil(async () => (await endConnections(true)).length > 0, PATIENTLY);
       });
       const id = await made;
       const stored = await collect(checkpointer.list({ configurable: { thread_id: threadId } }));
@@ -111,7 +116,7 @@ describeWithPostgres("connections to Postgres", () => {
     });
 
     it("is ended by the server after statementTimeoutMs, stores nothing, and its connection is sound", async () => {
-      const checkpointer = await openCheckpointer(database.url, { statementTimeoutMs: 100, poolSize: 1 });
+      const checkpointer = await openCheckpointer(database.url, { statementTimeoutMs: 2_000, poolSize: 1 });
       const threadId = newThread();
       const parent = await put(checkpointer, { threadId });
       await whileRowIsHeld(threadId, async () => {

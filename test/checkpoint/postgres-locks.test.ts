@@ -9,6 +9,8 @@ import { newThread } from "./conformance/store.ts";
 import { openInOtherProcess } from "./other-process.ts";
 
 const ALONE = { mode: "exclusive", wait: false } as const;
+/** For a lock of a connection that is being ended: the server says so before it has let go of the locks. */
+const ALONE_SOON = { mode: "exclusive", wait: true } as const;
 
 describeWithPostgres("locks of threads among processes", () => {
   let database: FreshDatabase;
@@ -66,12 +68,12 @@ describeWithPostgres("locks of threads among processes", () => {
     // The server has freed them: another process gets them, while holders here have not yet let go.
     const another = await openCheckpointer(database.url);
     const [first = "", second = ""] = threads;
-    const taken = await another.lockThread(first, ALONE);
+    const taken = await another.lockThread(first, ALONE_SOON);
     expect(taken).toBeDefined();
     expect(await checkpointer.lockThread(second, ALONE)).toBeUndefined();
     for (const lock of locks) await lock?.release();
     expect(await checkpointer.lockThread(first, ALONE)).toBeUndefined();
-    const anew = await checkpointer.lockThread(second, ALONE);
+    const anew = await checkpointer.lockThread(second, ALONE_SOON);
     expect(anew?.lost.aborted).toBe(false);
     await anew?.release();
     await taken?.release();

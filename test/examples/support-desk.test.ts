@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ChatRequest } from "../../examples/local-model/chat-completions-server.ts";
 import type { DeskResult } from "../../examples/support-desk/report.ts";
 import { scriptedReply } from "../../examples/support-desk/scripted-agent.ts";
-import { lockFolder } from "../../examples/support-desk/sql.ts";
+import { lockDatabase, lockFolder, openSql } from "../../examples/support-desk/sql.ts";
 import { describeWithPostgres, freshDatabase } from "../support/fresh-database.ts";
 
 const MAIN = fileURLToPath(new URL("../../examples/support-desk/main.ts", import.meta.url));
@@ -51,7 +51,7 @@ function expectExactlyOnce({ status, stdout, stderr }: Outcome, model = "scripte
   expect(status).toBe(0);
 }
 
-describe("npm start", { timeout: 120_000 }, () => {
+describe("npm start", { timeout: 300_000 }, () => {
   it("is killed while a refund is on its way, and a second process makes each approved refund exactly once, and none on a second run", async () => {
     const folder = await mkdtemp(path.join(tmpdir(), "support-desk-"));
     try {
@@ -84,7 +84,7 @@ describe("npm start", { timeout: 120_000 }, () => {
   });
 });
 
-describe("npm start where it can't work", { timeout: 60_000 }, () => {
+describe("npm start where it can't work", { timeout: 300_000 }, () => {
   it("ends with status 2 and one line: a file for a folder, a server that is not there, a folder in use", async () => {
     const folder = await mkdtemp(path.join(tmpdir(), "support-desk-"));
     const unlock = lockFolder(folder, "desk.lock"); // as another desk between its first process and its second
@@ -107,7 +107,7 @@ describe("npm start where it can't work", { timeout: 60_000 }, () => {
   });
 });
 
-describe("npm start with a provider's model", { timeout: 120_000 }, () => {
+describe("npm start with a provider's model", { timeout: 300_000 }, () => {
   // The providers' protocols, spoken by aimock; what is said in them is the script's.
   const provider = new LLMock({ port: 0 });
   beforeAll(async () => {
@@ -129,10 +129,23 @@ describe("npm start with a provider's model", { timeout: 120_000 }, () => {
   });
 });
 
-describeWithPostgres("npm start on Postgres", { timeout: 120_000 }, () => {
-  it("does the same there", async () => {
+describeWithPostgres("npm start on Postgres", { timeout: 300_000 }, () => {
+  it("does the same there, and leaves the orders of another desk that works there alone", async () => {
     const database = await freshDatabase();
     try {
+      const unlock = await lockDatabase(database.url); // as another desk
+      const theirs = await openSql({ postgres: database.url });
+      await theirs.sql.query("create schema support_desk create table orders ()");
+      const second = await npmStart(["--yes", "--json", "--database", database.url]);
+      const { host } = new URL(database.url);
+      expect(second).toEqual({
+        status: 2,
+        stdout: "",
+        stderr: `The database on ${host} can't be used: another desk works in it.\n`,
+      });
+      expect((await theirs.sql.query("select from support_desk.orders")).rows).toEqual([]);
+      await theirs.close();
+      await unlock();
       expectExactlyOnce(await npmStart(["--yes", "--json", "--database", database.url]));
     } finally {
       await database.drop();

@@ -228,6 +228,12 @@ test.each([
   );
 });
 
+test.each(["log", "decisions", "a:b", "__end__"])("a step can't be called %s", (name) => {
+  expect(() => chain({ [name]: note("a") }, { state: State })).toThrow(
+    expect.objectContaining({ code: "GRAPH_INVALID", message: expect.stringContaining(`"${name}"`) }),
+  );
+});
+
 test("steps whose names JavaScript would put in another order are refused", () => {
   expect(() => chain({ b: note("b"), 1: note("1") }, { state: State })).toThrow(
     expect.objectContaining({ code: "GRAPH_INVALID" }),

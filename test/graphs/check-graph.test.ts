@@ -204,8 +204,8 @@ test("with strict, findings are GRAPH_UNSAFE and all are listed; without, they a
   );
 });
 
-test("what is no StateGraph is GRAPH_UNSUPPORTED", () => {
-  expect(() => checkGraph({} as never)).toThrow(expect.objectContaining({ code: "GRAPH_UNSUPPORTED" }));
+test.each([[{}], [1], ["graph"], [null], [undefined]])("%j, which is no StateGraph, is GRAPH_UNSUPPORTED", (graph) => {
+  expect(() => checkGraph(graph as never)).toThrow(expect.objectContaining({ code: "GRAPH_UNSUPPORTED" }));
 });
 
 test("on random graphs, the findings are those of trying every path", () => {

@@ -499,9 +499,18 @@ describe("mistakes", () => {
     );
   });
 
-  test.each(["settle", "1"])("a node can't be called %s", (name) => {
-    expect(() => dag({ state: State, nodes: { [name]: run } })).toThrow(
-      expect.objectContaining({ code: "GRAPH_INVALID", message: expect.stringContaining(`"${name}"`) }),
+  test.each(["settle", "1", "log", "failures", "a|b", "a:b", "__start__", "__end__", "toString"])(
+    "a node can't be called %s",
+    (name) => {
+      expect(() => dag({ state: State, nodes: { [name]: run } })).toThrow(
+        expect.objectContaining({ code: "GRAPH_INVALID", message: expect.stringContaining(`"${name}"`) }),
+      );
+    },
+  );
+
+  test.each([[undefined], [null], [1], [{ log: "list" }]])("%j as a state is OPTIONS_INVALID", (state) => {
+    expect(() => dag({ state, nodes: { a: run } } as never)).toThrow(
+      expect.objectContaining({ code: "OPTIONS_INVALID", message: expect.stringContaining("`state`") }),
     );
   });
 

@@ -92,6 +92,10 @@ test("colours change nothing but the colour", () => {
   expect(colored.replaceAll(/\u001b\[\d+m/g, "").replaceAll(/ +$/gm, "")).toBe(drawGraph(agent("ask")));
 });
 
+test.each([[1], [null], [undefined]])("%j, which is no graph, is GRAPH_UNSUPPORTED", (graph) => {
+  expect(() => drawGraph(graph as never)).toThrow(expect.objectContaining({ code: "GRAPH_UNSUPPORTED" }));
+});
+
 test("an option out of range is OPTIONS_INVALID", () => {
   expect(() => drawGraph(order(), { format: "svg" as "text" })).toThrow(
     expect.objectContaining({ code: "OPTIONS_INVALID", message: expect.stringContaining("`format`") }),

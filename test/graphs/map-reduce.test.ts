@@ -180,6 +180,13 @@ describe("approval", () => {
   });
 });
 
+test.each(["map", "reduce"])("a state with a channel %s is GRAPH_INVALID: it is the name of a node", (name) => {
+  const state = Annotation.Root({ [name]: Annotation<string>() });
+  expect(() => mapReduce({ state, items: () => [1], map: (n) => n, reduce: () => ({}) })).toThrow(
+    expect.objectContaining({ code: "GRAPH_INVALID", message: expect.stringContaining(`"${name}"`) }),
+  );
+});
+
 test("a bad maxConcurrency is OPTIONS_INVALID and named", () => {
   const build = () =>
     mapReduce({ state: State, items: () => [1], map: (n) => n, reduce: () => ({}), maxConcurrency: 0 });

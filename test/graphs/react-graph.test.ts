@@ -492,6 +492,21 @@ describe("as a StateGraph", () => {
     );
   });
 
+  test.each([
+    ["reason", "finish"],
+    ["act", "finish"],
+    ["finish", "finish"],
+    ["ask", "ask"],
+    ["limit", "error"],
+    ["stop", "error"],
+  ])("a channel %s is GRAPH_INVALID where a node is called so, as with onLimit %s", async (name, onLimit) => {
+    const { model } = await scripted([]);
+    const state = Annotation.Root({ [name]: Annotation<string>() });
+    expect(() => reactGraph({ model, tools: [], state, onLimit })).toThrow(
+      expect.objectContaining({ code: "GRAPH_INVALID", message: expect.stringContaining(`"${name}"`) }),
+    );
+  });
+
   test("it can be embedded in another graph, and an approval in it is answered from there", async () => {
     const { model } = await scripted([{ calls: [{ name: "refund", args: { amount: 1 } }] }, { text: "Done." }]);
     const tools = weatherTools();

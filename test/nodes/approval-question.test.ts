@@ -97,6 +97,32 @@ describe("answerProblem", () => {
     );
   });
 
+  test.each([
+    [{ orderId: "A-1", amount: "ten" }, "args.amount: Instance type"],
+    [{ orderId: "A-1", amount: 0 }, "args.amount: 0 is less than 1"],
+    [{ orderId: "B-1", amount: 1 }, "args.orderId: String does not match pattern"],
+    [{ orderId: "A-1", amount: 1, currency: "EUR" }, "args.currency: Instance does not match"],
+    [{ orderId: "A-1", amount: 1, to: { iban: 5 } }, "args.to.iban: Instance type"],
+    [{ orderId: "A-1", amount: 1, to: {} }, 'args.to: Instance does not have required property "iban"'],
+    [{ orderId: "A-1" }, 'args: Instance does not have required property "amount"'],
+    [{ orderId: "A-1", amount: 1, amuont: 2 }, "args.amuont: Nothing of that name is expected"],
+  ])("names the argument of an edit that does not fit: %j", (args, said) => {
+    const argsSchema = answerSchema(
+      z.strictObject({
+        orderId: z.string().regex(/^A-/),
+        amount: z.number().min(1),
+        currency: z.literal("GBP").optional(),
+        to: z.object({ iban: z.string() }).optional(),
+      }),
+    );
+    const asked = approvalQuestion([
+      { name: "look", args: {} },
+      { name: "refund", args: {}, argsSchema },
+    ]);
+    const decisions = [{ type: "approve" }, { type: "edit", editedAction: { name: "refund", args } }];
+    expect(answerProblem(approvalAnswerSchema(asked), { decisions })).toContain(`decisions.1.editedAction.${said}`);
+  });
+
   test.each([[undefined], [null], [() => {}], [Symbol("a")]])("%s is no answer", (answer) => {
     expect(answerProblem({ type: "object" }, answer)).toBe('Instance type "null" is invalid. Expected "object".');
   });

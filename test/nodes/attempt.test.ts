@@ -125,12 +125,14 @@ describe("an attempt of withPolicies", () => {
 
   test("that was given up for its time but still runs can't take the next one's answers", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const third = Promise.withResolvers<void>();
     const woken = Promise.withResolvers<void>();
     const asked = Promise.withResolvers<unknown>();
     let attempts = 0;
     const node = async () => {
       attempts += 1;
       const late = attempts === 3;
+      if (late) third.resolve();
       if (late) await woken.promise;
       const first = interrupt("first?");
       if (late) asked.resolve(first);
@@ -145,8 +147,8 @@ describe("an attempt of withPolicies", () => {
     await run({});
     await run(new Command({ resume: "one" }));
     const last = run(new Command({ resume: "two" }));
-    await vi.waitFor(() => expect(attempts).toBe(3));
-    await vi.advanceTimersByTimeAsync(20);
+    await third.promise;
+    await vi.advanceTimersByTimeAsync(25); // the time limit, and then the wait before the next attempt, which is a timer too
 
     expect((await last).log).toEqual([["one", "two"]]);
     expect(await asked.promise).toBe("one");
@@ -155,11 +157,13 @@ describe("an attempt of withPolicies", () => {
 
   test("whose time is over inside of once takes neither the superstep nor its siblings with it", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const begun = Promise.withResolvers<void>();
     let tries = 0;
     const slow = withPolicies(
       async () => ({
         log: [
           await once("slow", ({ signal }) => {
+            begun.resolve();
             tries += 1;
             if (tries > 1) return `try ${tries}`;
             return new Promise<string>((_resolve, reject) => {
@@ -183,7 +187,7 @@ describe("an attempt of withPolicies", () => {
       .compile({ checkpointer: new MemorySaver() });
 
     const done = graph.invoke({}, { configurable: { thread_id: "1" } });
-    await vi.waitFor(() => expect(tries).toBe(1));
+    await begun.promise;
     await vi.advanceTimersByTimeAsync(100);
 
     expect((await done).log).toEqual(expect.arrayContaining(["try 2", "sibling"]));

@@ -408,6 +408,7 @@ describe("once", () => {
         return super.putWrites(...args);
       }
     }
+    const begun = Promise.withResolvers<void>();
     let tries = 0;
     const { run } = oneNodeGraph(
       (config) => {
@@ -416,6 +417,7 @@ describe("once", () => {
           runWithConfig({ ...config, signal }, () =>
             once("charge", (context) => {
               tries += 1;
+              begun.resolve();
               if (tries > 1) return "receipt";
               return new Promise<string>((_resolve, reject) => {
                 context.signal.addEventListener("abort", () => reject(new Error("stopped")));
@@ -423,12 +425,11 @@ describe("once", () => {
             }),
           );
         const given = attempt(first.signal).catch((error: Error) => error.message);
-        const next = new Promise((resolve) => {
-          setImmediate(() => {
-            first.abort();
-            resolve(attempt(new AbortController().signal)); // while the failed try is still being stored
-            stored.resolve();
-          });
+        const next = begun.promise.then(() => {
+          first.abort();
+          const second = attempt(new AbortController().signal); // while the failed try is still being stored
+          stored.resolve();
+          return second;
         });
         return Promise.all([given, next]);
       },

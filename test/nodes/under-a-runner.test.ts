@@ -62,7 +62,7 @@ describe("an approval under a runner", () => {
     const first = (await runner.start("t", { amount: 40 })).interrupts[0];
     expect((await runner.continue("t")).interrupts).toEqual([first]);
 
-    now += 61_000;
+    now = first!.dueAt!;
     const second = (await runner.continue("t")).interrupts[0];
     expect(second).toMatchObject({ kind: "approval", value: { assignee: "bob" } });
     expect(second?.id).not.toBe(first?.id);
@@ -70,7 +70,7 @@ describe("an approval under a runner", () => {
       runner.resume("t", { [first?.id as string]: { decisions: [{ type: "approve" }] } }),
     ).rejects.toMatchObject({ code: "INTERRUPT_ALREADY_ANSWERED" });
 
-    now += 121_000;
+    now = second!.dueAt!;
     const done = await runner.continue("t");
     expect(done).toMatchObject({ status: "done", values: { path: ["explain"] } });
     expect(done.values.decisions.map(({ type, assignee, expired }) => [type, assignee, expired])).toEqual([

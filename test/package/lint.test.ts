@@ -195,7 +195,7 @@ async function lint(project: string): Promise<Map<string, string[]>> {
     execFile(
       process.execPath,
       [oxlint, "--format=json", "src", "test", "examples"],
-      { cwd: project, timeout: 20_000 },
+      { cwd: project, timeout: 150_000 },
       (_error, output) => resolve(output),
     );
   });

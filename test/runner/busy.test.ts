@@ -116,7 +116,7 @@ describeOnEachCheckpointer("an answer while siblings run", (store) => {
     const thread = store.newThread();
     const started = runner.start(thread, {});
     await begun;
-    await vi.waitFor(async () => expect((await desk.inspect(thread)).interrupts).toHaveLength(2));
+    await expect.poll(async () => (await desk.inspect(thread)).interrupts).toHaveLength(2);
 
     const answered = await desk.resume(thread, { [questionOf(await desk.inspect(thread))]: "yes" });
     expect(answered.interrupts.map(({ kind }) => kind)).toEqual(["signal"]);
@@ -162,7 +162,7 @@ describeOnEachCheckpointer("an answer while siblings run", (store) => {
     const thread = store.newThread();
     const started = runner.start(thread, {});
     await begun;
-    await vi.waitFor(async () => expect((await desk.inspect(thread)).interrupts).toHaveLength(2));
+    await expect.poll(async () => (await desk.inspect(thread)).interrupts).toHaveLength(2);
     await desk.signal(thread, { name: "go", payload: "now" });
     const answers = { [questionOf(await desk.inspect(thread))]: "yes" };
     const resumed = desk.resume(thread, answers, { whenBusy: "enqueue" });

@@ -250,8 +250,15 @@ test("I1: a start whose input was not stored, because a cancel came first, does 
   const put = checkpointer.put.bind(checkpointer);
   checkpointer.put = async (...args) => {
     checkpointer.put = put;
+    const cancelled = Promise.withResolvers<void>();
+    const updateRecord = checkpointer.updateRecord.bind(checkpointer);
+    checkpointer.updateRecord = async (...change) => {
+      const record = await updateRecord(...change);
+      cancelled.resolve();
+      return record;
+    };
     void runner.cancel("t", "too late");
-    await new Promise((resolve) => setImmediate(resolve));
+    await cancelled.promise;
     return put(...args);
   };
   await expect(runner.start("t", { log: "two" }, { supersede: true })).rejects.toMatchObject({ code: "RUN_CANCELLED" });

@@ -2,6 +2,7 @@
 import { Annotation, START, Send, StateGraph, interrupt } from "@langchain/langgraph";
 import { openCheckpointer } from "perdure/checkpoint";
 import type { Checkpointer } from "perdure/checkpoint";
+import { isPerdureError } from "perdure/errors";
 import { createRunner } from "perdure/runner";
 import type { ThreadState } from "perdure/runner";
 import fc from "fast-check";
@@ -90,7 +91,14 @@ const taskByTask: Way = async (run, random) => {
       const other = ready[random.below(Math.max(1, ready.length))];
       const calls = [one, random.below(2) === 0 ? other : undefined].filter((id) => id !== undefined);
       if (calls.length === 0) await runner.step(threadId);
-      await Promise.all(calls.map((id) => runner.step(threadId, { tasks: [id] })));
+      await Promise.all(
+        calls.map((id) =>
+          runner.step(threadId, { tasks: [id] }).catch((error: unknown) => {
+            // of a task that was named twice the second call may come when it has asked
+            if (calls[0] !== calls[1] || !isPerdureError(error, "TASK_NOT_READY")) throw error;
+          }),
+        ),
+      );
       state = await runner.inspect(threadId);
     }
   }
@@ -134,9 +142,10 @@ describeOnEachCheckpointer("I5", (store) => {
         expect(await outcome(nodes, taskByTask, randomOf(numbers), store)).toEqual(expected);
         expect(await outcome(nodes, inBursts, randomOf(numbers), store)).toEqual(expected);
       }),
-      { numRuns: store.kind === "memory" ? 30 : 3 },
+      // On a database a failure is told as it is: to shrink it would take longer than the test may last.
+      store.kind === "memory" ? { numRuns: 30 } : { numRuns: 3, endOnFailure: true },
     );
-  });
+  }, 900_000);
 });
 
 test("I6: the order in which parallel tasks finish changes nothing", async () => {

@@ -3,9 +3,12 @@ import { END, START, StateGraph } from "@langchain/langgraph";
 import { InMemoryCache } from "@langchain/langgraph-checkpoint";
 import { openCheckpointer } from "perdure/checkpoint";
 import { createRunner } from "perdure/runner";
+import type { Runner } from "perdure/runner";
 import { afterEach, expect, test, vi } from "vitest";
 import { TextLog } from "../support/text-log.ts";
 import { threeNodes } from "../support/three-nodes.ts";
+
+type ClockRunner = Runner<object, { log: string[] }, "a" | "b" | "c">;
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -47,6 +50,21 @@ test("I2: a process whose clock is a little behind the last one's waits until it
     values: { log: ["a", "b", "c"] },
   });
   expect(runs).toEqual(["a", "b", "c"]);
+});
+
+test.each([
+  ["a fork", (runner: ClockRunner, checkpointId: string) => runner.fork("t", { checkpointId })],
+  ["an update", (runner: ClockRunner) => runner.update("t", {}, { asNode: "a" })],
+])("I4: %s by a process whose clock is a little behind becomes the head all the same", async (_what, edit) => {
+  const { graph } = threeNodes();
+  const runner = createRunner(graph, { name: "clocks", checkpointer: await openCheckpointer("memory:") });
+  const { checkpointId } = await runner.start("t", {}, { maxSteps: 1 });
+  const done = await runner.continue("t", { maxSteps: 10 });
+  const real = Date.now.bind(Date);
+  vi.spyOn(Date, "now").mockImplementation(() => real() - 200);
+  const edited = await edit(runner, checkpointId);
+  expect(edited).toMatchObject({ status: "ready", next: ["b"] });
+  expect(edited.checkpointId).not.toBe(done.checkpointId);
 });
 
 test("I4: a process whose clock is far behind drives nothing, and says why", async () => {

@@ -27,7 +27,7 @@ export async function freshDatabase(): Promise<FreshDatabase> {
 
 /** Lets connections that are being closed end by themselves: a pool that has ended would be told of the loss. */
 async function drop(server: string, name: string): Promise<void> {
-  for (let tries = 0; tries < 40; tries += 1) {
+  for (let tries = 0; tries < 400; tries += 1) {
     try {
       await query(server, `DROP DATABASE IF EXISTS ${name}`);
       return;

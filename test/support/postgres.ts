@@ -1,9 +1,9 @@
 import { type ChildProcessByStdio, execFile, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { chmod, cp, mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import type { Readable, Writable } from "node:stream";
@@ -33,8 +33,8 @@ interface User {
 type Supervisor = ChildProcessByStdio<Writable, null, Readable>;
 
 const run = promisify(execFile);
-const startTimeoutMs = 60_000;
-const stopTimeoutMs = 20_000;
+const startTimeoutMs = 120_000;
+const stopTimeoutMs = 60_000;
 const superuser = "perdure";
 const environment = { LC_ALL: "C", PATH: process.env.PATH };
 
@@ -69,18 +69,20 @@ export async function startPostgres(): Promise<PostgresServer> {
       cwd: home,
       env: environment,
     });
-    const port = await freePort();
-    const settings = { listen_addresses: "127.0.0.1", port, unix_socket_directories: "", max_connections: 300 };
+    const settings = { listen_addresses: "127.0.0.1", unix_socket_directories: "", max_connections: 300 };
     const options = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-    const launch = () => launchServer(home, [join(bin, "postgres"), "-D", data, ...options], user);
-    let server = await launch();
+    const launch = (port: number) =>
+      launchServer(home, [join(bin, "postgres"), "-D", data, "-p", String(port), ...options], user);
+    const first = await onFreePort(launch);
+    const { port } = first;
+    let { server } = first;
     let stopped: Promise<void> | undefined;
     return {
       url: `postgres://${superuser}@127.0.0.1:${port}/postgres`,
       restart: async (mode = "fast") => {
         server.stdin.write(mode === "fast" ? "INT\n" : "QUIT\n");
         await ended(server);
-        server = await launch();
+        server = await launch(port);
       },
       stop: () => (stopped ??= stopServer(server, home)),
     };
@@ -104,12 +106,14 @@ async function launchServer(home: string, command: string[], user: User | undefi
   let said = "";
   await new Promise<void>((resolve, reject) => {
     const fail = (why: string) => {
+      clearTimeout(timer);
       server.stdin.end();
       reject(new Error(`Postgres ${why}. It said: ${said.trim() || "nothing"}`));
     };
     const timer = setTimeout(() => fail(`was not ready after ${startTimeoutMs} ms`), startTimeoutMs);
     server.once("error", (error) => fail(`could not be run (${error.message})`));
-    server.once("exit", (code) => fail(`ended with exit code ${code} while it started`));
+    // "close" and not "exit", which may come before what it said.
+    server.once("close", (code) => fail(`ended with exit code ${code} while it started`));
     server.stderr.setEncoding("utf8").on("data", (text: string) => {
       said = (said + text).slice(-4_000);
       if (!said.includes("ready to accept connections")) return;
@@ -187,13 +191,19 @@ async function unprivilegedUser(): Promise<User> {
   throw new Error("Postgres refuses to run as root, and there is no user postgres or nobody to run it as.");
 }
 
-/** A port nobody listens on. Another process could take it before Postgres does; then the start fails and says so. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("A TCP server without a port.");
-  return address.port;
+/**
+ * Launches the server on a port nobody listens on, below those that systems give out to whoever asks for any: such a
+ * one could be given to somebody else before the server has it, or while it restarts.
+ */
+async function onFreePort(
+  launch: (port: number) => Promise<Supervisor>,
+): Promise<{ server: Supervisor; port: number }> {
+  for (let tries = 1; ; tries += 1) {
+    const port = randomInt(10_000, 30_000);
+    try {
+      return { server: await launch(port), port };
+    } catch (error) {
+      if (tries === 10 || !String(error).includes("Address already in use")) throw error;
+    }
+  }
 }
