@@ -24,6 +24,8 @@ export function isFinished({ checkpoint, pendingWrites = [] }: ThreadHead): bool
   const { channel_values: values, channel_versions: versions, versions_seen: seen } = checkpoint;
   const nodes = Object.entries(seen).filter(([node]) => !NO_NODES.has(node));
   return Object.entries(values).every(([channel, value]) => {
+    // What an empty channel may leave behind.
+    if (value === undefined) return true;
     if (channel === TASKS) return Array.isArray(value) && value.length === 0;
     if (channel.startsWith("join:") && !isComplete(channel, value)) return true;
     const version = versions[channel] ?? 0;
