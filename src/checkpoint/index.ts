@@ -6,6 +6,7 @@ export { importThreads } from "./import/import-threads.ts";
 export type { ImportProgress, ImportResult, ImportThreadsOptions } from "./import/import-threads.ts";
 export { openStore } from "./open-store.ts";
 export type { OpenStoreOptions } from "./open-store.ts";
+export { storeSql } from "./store/store-sql.ts";
 export type { Store } from "./store/store.ts";
 export { COMMIT_KEY, Checkpointer } from "./checkpointer.ts";
 export type {

@@ -1,4 +1,4 @@
-import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
+import { IterableBackoff, handleWhen, retry } from "cockatiel";
 import type { Item } from "@langchain/langgraph-checkpoint";
 import { isPerdureError } from "../../errors/index.ts";
 import { isConnectionError } from "../postgres-errors.ts";
@@ -40,11 +40,11 @@ const DEADLOCK = "40P01";
 /**
  * For a read, and for a write too: when the connection is lost, nobody knows whether it was stored, and stored again
  * it wins over what others wrote meanwhile, as it would have had it been slower. Two flushes may also meet while one of
- * them deletes. Waits up to some eight seconds in all: a server that restarts or fails over is back by then.
+ * them deletes. Waits some fifteen seconds in all: a server that restarts or fails over is back by then.
  */
 const onceMore = retry(handleWhen(isTransient), {
-  maxAttempts: 11,
-  backoff: new ExponentialBackoff({ initialDelay: 20, maxDelay: 1000 }),
+  maxAttempts: 33,
+  backoff: new IterableBackoff([20, 50, 100, 200, 500]),
 });
 
 /** Items in Postgres, or in PGlite. A namespace is an array of labels, so nothing in a label means anything. */

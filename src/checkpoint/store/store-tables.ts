@@ -16,7 +16,7 @@ export function storeTables(schema: string): StoreTables {
 }
 
 /** The changes of the tables, oldest first; one that was released is never edited. */
-function storeMigrations({ items }: StoreTables): string[] {
+export function storeMigrations({ items }: StoreTables): string[] {
   return [
     // Labels and keys by their bytes: only so does a prefix have an end in the index, in any language.
     `CREATE TABLE ${items} (

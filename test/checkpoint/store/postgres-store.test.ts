@@ -7,7 +7,7 @@ import { PostgresStore } from "@langchain/langgraph-checkpoint-postgres/store";
 import { Client, Pool } from "pg";
 import type { PoolClient, QueryConfig } from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { openStore } from "perdure/checkpoint";
+import { openStore, storeSql } from "perdure/checkpoint";
 import type { OpenStoreOptions, Store } from "perdure/checkpoint";
 import { describeWithPostgres, freshDatabase } from "../../support/fresh-database.ts";
 import type { FreshDatabase } from "../../support/fresh-database.ts";
@@ -79,6 +79,18 @@ describeWithPostgres("a store on Postgres", () => {
       });
       const { rows } = await admin.query("SELECT 1 FROM pg_namespace WHERE nspname = 'not_there'");
       expect(rows).toEqual([]);
+    });
+
+    it("not where the statements of storeSql have made them", async () => {
+      await admin.query(`BEGIN; ${storeSql({ schema: "by_hand" }).join(";")}; COMMIT`);
+      const store = await open({ schema: "by_hand", setup: false });
+      await store.put(["a"], "k", { n: 1 });
+      const made = "SELECT * FROM by_hand.perdure_store_migrations";
+      const before = (await admin.query(made)).rows;
+      await (await open({ schema: "by_hand" })).put(["a"], "k", { n: 2 });
+      expect((await admin.query(made)).rows).toEqual(before);
+      expect((await store.get(["a"], "k"))?.value).toEqual({ n: 2 });
+      expect(() => storeSql({ schema: 'a"b' })).toThrow(/storeSql: schema/u);
     });
 
     it("and then lets a user work who may not make any", async () => {
