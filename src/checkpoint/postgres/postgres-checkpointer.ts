@@ -143,7 +143,10 @@ export class PostgresCheckpointer extends Checkpointer {
   }
 
   /** As LangGraph walks the ancestors, but reads many of them at once. */
-  override getDeltaChannelHistory: BaseCheckpointSaver["getDeltaChannelHistory"] = (options) => {
+  override async getDeltaChannelHistory(
+    options: Parameters<BaseCheckpointSaver["getDeltaChannelHistory"]>[0],
+  ): ReturnType<BaseCheckpointSaver["getDeltaChannelHistory"]> {
+    this.#assertOpen();
     const read = new Map<string, CheckpointTuple>();
     const getTuple = async (config: RunnableConfig): Promise<CheckpointTuple | undefined> => {
       const { thread_id: threadId, checkpoint_ns: ns = "", checkpoint_id: id } = config.configurable ?? {};
@@ -153,8 +156,8 @@ export class PostgresCheckpointer extends Checkpointer {
       for (const tuple of tuples) read.set(tuple.checkpoint.id, tuple);
       return tuples[0];
     };
-    return BaseCheckpointSaver.prototype.getDeltaChannelHistory.call({ getTuple } as BaseCheckpointSaver, options);
-  };
+    return super.getDeltaChannelHistory.call({ getTuple } as BaseCheckpointSaver, options);
+  }
 
   override async put(
     config: RunnableConfig,
