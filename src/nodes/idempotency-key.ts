@@ -9,7 +9,8 @@ export const TOOL_CALL_ID_KEY = "perdure_tool_call_id";
  * A key for the work that is being done now, to hand to a payment provider or a unique column so that
  * the same work done twice has one effect. Made of the thread, the task and the tool call, so it is the
  * same for each retry, after a crash and after a resume, and another one for any other call. A fork of
- * the thread is other work.
+ * the thread is other work. LangChain's own `ToolNode` runs several calls in one task; there pass each
+ * tool its config, or the key is the same for all of them.
  * @param config the config a tool or node was given; found by itself when absent
  * @returns 64 hexadecimal digits (SHA-256)
  * @throws PerdureError `OUTSIDE_GRAPH` when no config is given and no node is running
