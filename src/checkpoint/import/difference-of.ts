@@ -15,16 +15,43 @@ interface Comparable {
   readonly writes: readonly CheckpointPendingWrite[];
 }
 
+/** Compares values by what is in them. */
+export type IsEqual = (one: unknown, other: unknown) => boolean;
+
+/** Compares by what is in them, but the items of lists, which are the same in many checkpoints, once. */
+export function itemsOnce(): IsEqual {
+  const equal = new WeakMap<object, object>();
+  const isSame: IsEqual = (one, other) => {
+    if (!isObject(one) || !isObject(other)) return isDeepStrictEqual(one, other);
+    if (equal.get(one) === other) return true;
+    const same = isDeepStrictEqual(one, other);
+    if (same) equal.set(one, other);
+    return same;
+  };
+  return (one, other) => {
+    if (!Array.isArray(one) || !Array.isArray(other)) return isDeepStrictEqual(one, other);
+    return one.length === other.length && one.every((item, index) => isSame(item, other[index]));
+  };
+}
+
 /** Where two readings of a checkpoint differ, in words; undefined when they are equal. */
-export function differenceOf(one: CheckpointTuple, other: CheckpointTuple | undefined): string | undefined {
+export function differenceOf(
+  one: CheckpointTuple,
+  other: CheckpointTuple | undefined,
+  isEqual: IsEqual = isDeepStrictEqual,
+): string | undefined {
   if (other === undefined) return "it can't be read back";
   const [wanted, found] = [comparable(one), comparable(other)];
   for (const part of Object.keys(wanted) as (keyof Comparable)[]) {
-    if (isDeepStrictEqual(wanted[part], found[part])) continue;
-    if (part !== "values" && part !== "versions") return `its ${part} differ`;
-    const channels = new Set([...Object.keys(wanted[part]), ...Object.keys(found[part])]);
-    const differing = [...channels].filter((name) => !isDeepStrictEqual(wanted[part][name], found[part][name]));
-    return `its ${part} of ${differing.map((name) => `"${name}"`).join(", ")} differ`;
+    if (part !== "values" && part !== "versions") {
+      if (isDeepStrictEqual(wanted[part], found[part])) continue;
+      return `its ${part} differ`;
+    }
+    const [before, after] = [wanted[part], found[part]];
+    const differing = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
+      (name) => !Object.hasOwn(before, name) || !Object.hasOwn(after, name) || !isEqual(before[name], after[name]),
+    );
+    if (differing.length > 0) return `its ${part} of ${differing.map((name) => `"${name}"`).join(", ")} differ`;
   }
   return undefined;
 }
@@ -58,4 +85,8 @@ function byTask(one: CheckpointPendingWrite, other: CheckpointPendingWrite): num
 
 function placeOf([, channel]: CheckpointPendingWrite): number {
   return WRITES_IDX_MAP[channel] ?? 0;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }

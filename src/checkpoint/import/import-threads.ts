@@ -71,8 +71,10 @@ const importSchema = z.strictObject({
  * LangGraph's tables meanwhile.
  *
  * What PostgresSaver lost is lost: after a fork it gives values of the other branch (its versions collide), and those are
- * imported. A thread takes about twice as long as reading each of its checkpoints through PostgresSaver: one
- * by one, since its `list` gets slower the more it lists.
+ * imported.
+ *
+ * Checkpoints are read one by one, since PostgresSaver's `list` gets slower the more it lists, and of a list that grew only
+ * what is new is read; with a `serde` of your own each is read whole, which takes as long as PostgresSaver takes for it.
  *
  * @param from A `postgres://` URL, or an open `pg.Pool`, which stays open.
  * @param checkpointer Where to; any kind.

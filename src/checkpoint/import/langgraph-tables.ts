@@ -8,6 +8,7 @@ import { invalidTarget } from "../open-checkpointer.ts";
 import { parseOpenOptions } from "../open-options.ts";
 import { loadPeer } from "../optional-peer.ts";
 import { explainDatabaseError } from "../postgres-errors.ts";
+import { growingLists } from "./growing-lists.ts";
 
 /** How {@link LangGraphTables} are opened. */
 export interface LangGraphTablesOptions {
@@ -43,7 +44,9 @@ export class LangGraphTables {
       () => import("@langchain/langgraph-checkpoint-postgres"),
     );
     const connection = await connect(from, schema);
-    return new LangGraphTables(connection, new PostgresSaver(connection.pool, serde, { schema }));
+    const saver = new PostgresSaver(connection.pool, serde, { schema });
+    if (serde === undefined) saver.serde = growingLists(saver.serde);
+    return new LangGraphTables(connection, saver);
   }
 
   /** All threads, in the order of their ids. */

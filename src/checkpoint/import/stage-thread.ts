@@ -2,8 +2,11 @@ import { isDeepStrictEqual } from "node:util";
 import type { ChannelVersions, Checkpoint, CheckpointTuple, PendingWrite } from "@langchain/langgraph-checkpoint";
 import { PerdureError } from "../../errors/index.ts";
 import type { Checkpointer } from "../checkpointer.ts";
-import { differenceOf } from "./difference-of.ts";
+import { differenceOf, itemsOnce } from "./difference-of.ts";
 import type { LangGraphKey, LangGraphTables } from "./langgraph-tables.ts";
+
+/** How many checkpoints are compared at once. */
+const BATCH = 100;
 
 /** Which thread, and where it is put. */
 export interface Stage {
@@ -24,6 +27,7 @@ export async function stageThread(
 ): Promise<number> {
   const keys = await tables.keys(threadId);
   const last = new Map<string, CheckpointTuple>();
+  const stored: Stored[] = [];
   let next = keys[0] && read(tables, keys[0]);
   for (const [index, key] of keys.entries()) {
     signal?.throwIfAborted();
@@ -35,11 +39,32 @@ export async function stageThread(
     const shared = parent === undefined ? tuple : sharingItems(parent, tuple);
     await put(checkpointer, staging, key, shared, parent);
     last.set(key.ns, shared);
-    const configurable = { thread_id: staging, checkpoint_ns: key.ns, checkpoint_id: key.id };
-    const difference = differenceOf(tuple, await checkpointer.getTuple({ configurable }));
-    if (difference !== undefined) throw differs(key, difference);
+    stored.push({ key, tuple });
+    if (stored.length === BATCH || following === undefined) await compare(checkpointer, staging, stored.splice(0));
   }
   return keys.length;
+}
+
+interface Stored {
+  readonly key: LangGraphKey;
+  readonly tuple: CheckpointTuple;
+}
+
+/** Reads the newest checkpoints back, as many as there are, and compares them. */
+async function compare(checkpointer: Checkpointer, staging: string, stored: readonly Stored[]): Promise<void> {
+  const listed = new Map<string, CheckpointTuple>();
+  const thread = { configurable: { thread_id: staging } };
+  for await (const tuple of checkpointer.list(thread, { limit: stored.length })) {
+    listed.set(JSON.stringify([tuple.config.configurable?.["checkpoint_ns"], tuple.checkpoint.id]), tuple);
+  }
+  const isEqual = itemsOnce();
+  for (const { key, tuple } of stored) {
+    const configurable = { thread_id: staging, checkpoint_ns: key.ns, checkpoint_id: key.id };
+    // Not every checkpointer lists the newest of all namespaces first.
+    const found = listed.get(JSON.stringify([key.ns, key.id])) ?? (await checkpointer.getTuple({ configurable }));
+    const difference = differenceOf(tuple, found, isEqual);
+    if (difference !== undefined) throw differs(key, difference);
+  }
 }
 
 /** Begins to read; an error is for whoever awaits it. */

@@ -140,12 +140,11 @@ describeWithPostgres("importThreads", () => {
 
   it("imports nothing of a thread with a checkpoint that does not read back the same, and goes on with the others", async () => {
     const checkpointer = await open();
-    const getTuple = checkpointer.getTuple.bind(checkpointer);
-    checkpointer.getTuple = async (config) => {
-      const tuple = await getTuple(config);
-      const { log } = tuple?.checkpoint.channel_values ?? {};
-      if (Array.isArray(log) && String(config.configurable?.["thread_id"]).endsWith("two turns")) log.push("spoilt");
-      return tuple;
+    const put = checkpointer.put.bind(checkpointer);
+    checkpointer.put = async (config, checkpoint, ...rest) => {
+      if (!String(config.configurable?.["thread_id"]).endsWith("two turns")) return put(config, checkpoint, ...rest);
+      const channel_values = { ...checkpoint.channel_values, log: ["spoilt"] };
+      return put(config, { ...checkpoint, channel_values }, ...rest);
     };
     const done = await importThreads(pool, checkpointer, { schema });
     expect(done).toMatchObject({ imported: 1, failed: [{ threadId: "two turns", error: { code: "IMPORT_DIFFERS" } }] });
