@@ -3,7 +3,7 @@ import { commonItems } from "./common-items.ts";
 import { encodeBody } from "./checkpoint-body.ts";
 import type { BlobRow, CheckpointRow } from "./flush-statement.ts";
 import type { KnownCheckpoint, ValueRef } from "./known-checkpoints.ts";
-import type { KnownItems, Primitives } from "./known-items.ts";
+import type { ItemMarks, KnownItems } from "./known-items.ts";
 import { EMPTY_LIST, lengthOf, newLineage, planList } from "./list-ref.ts";
 import type { ListRef } from "./list-ref.ts";
 import type { StoredBytes, ValueCodec } from "./value-codec.ts";
@@ -40,23 +40,22 @@ export interface DraftInput {
 interface ChannelDraft {
   readonly ref: ValueRef;
   readonly blob?: BlobRow;
-  readonly primitives?: Primitives;
-  /** Items of a list that are to be remembered. */
-  readonly items?: { readonly from: number; readonly items: readonly unknown[]; readonly before: Primitives };
+  /** Of a list: its items, to be remembered once it is stored. */
+  readonly marks?: ItemMarks;
 }
 
 /** Values up to this size lie in the checkpoint's row: a row of their own would take more. */
 const INLINE_BYTES = 100;
 /** So many items at the end of a list are stored again without asking whether they changed. */
 const CHEAP_ITEMS = 8;
-const NO_PRIMITIVES: Primitives = [];
+const NO_MARKS: ItemMarks = [];
 
 /**
  * Prepares a checkpoint: of each channel that changed only what is new. All values are serialized before this
  * function first waits, since the graph may change them later.
  */
 export async function draftCheckpoint(input: DraftInput): Promise<CheckpointDraft> {
-  const { codec, items, ns, parentId, checkpoint, metadata } = input;
+  const { codec, ns, parentId, checkpoint, metadata } = input;
   const channels = Object.entries(checkpoint.channel_values).map(([channel, value]) => ({
     channel,
     draft: draftChannel(input, channel, value),
@@ -74,13 +73,9 @@ export async function draftCheckpoint(input: DraftInput): Promise<CheckpointDraf
     blobs: drafts.flatMap(([, { blob }]) => blob ?? []),
     basis: parent,
     stored: ({ thread, generation }) => {
-      const primitives = new Map<string, Primitives>();
-      for (const [channel, { ref, primitives: same, items: list }] of drafts) {
-        if (same !== undefined) primitives.set(channel, same);
-        if (list === undefined || ref.kind !== "list") continue;
-        primitives.set(channel, items.remember(ref.ref, list.from, list.items, list.before));
-      }
-      return { thread, generation, versions: checkpoint.channel_versions, refs, primitives };
+      const marks = new Map<string, ItemMarks>();
+      for (const [channel, draft] of drafts) if (draft.marks !== undefined) marks.set(channel, draft.marks);
+      return { thread, generation, versions: checkpoint.channel_versions, refs, marks };
     },
   };
 }
@@ -117,27 +112,27 @@ function draftList(
 ): (parent: KnownCheckpoint | undefined) => Promise<ChannelDraft> {
   const { codec, items, parent } = input;
   const before = listBefore(input, parent, channel);
-  const common = items.common(before.ref, before.primitives, value);
+  const common = items.common(before.marks, value);
   const all = value.slice();
   const stored = lengthOf(before.ref);
-  const isRemembered = parent?.primitives.has(channel) === true && stored - common <= CHEAP_ITEMS;
+  const isRemembered = parent?.marks.has(channel) === true && stored - common <= CHEAP_ITEMS;
   if (parent !== undefined && (isRemembered || stored === 0)) {
     const { ref, append } = planList(before.ref, common, all.length);
     if (append === undefined) {
-      return async () => ({ ref: { kind: "list", ref }, primitives: before.primitives.slice(0, all.length) });
+      return async () => ({ ref: { kind: "list", ref }, marks: before.marks.slice(0, all.length) });
     }
     const { lineage, start } = append;
     const tail = all.slice(start);
-    items.taken(tail);
+    const marks = before.marks.slice(0, start).concat(items.taken(tail));
     const dumped = codec.dumpItems(tail);
     dumped.catch(ignore);
     return async () => ({
       ref: { kind: "list", ref },
       blob: { lineage: lineage.id, start, stored: await dumped },
-      items: { from: start, items: tail, before: before.primitives },
+      marks,
     });
   }
-  items.taken(all);
+  const marks = items.taken(all);
   const dumped = codec.dumpItems(all);
   dumped.catch(ignore);
   return async (known) => {
@@ -147,10 +142,7 @@ function draftList(
     const { ref } = listBefore(input, known, channel);
     const comparison = known && (await compare(input, known, ref, text));
     const plan = planList(ref, comparison?.common ?? 0, all.length);
-    const draft: ChannelDraft = {
-      ref: { kind: "list", ref: plan.ref },
-      items: { from: 0, items: all, before: NO_PRIMITIVES },
-    };
+    const draft: ChannelDraft = { ref: { kind: "list", ref: plan.ref }, marks };
     if (plan.append === undefined) return draft;
     const { lineage, start } = plan.append;
     const tail = start === 0 ? text : (comparison as Comparison).from(start);
@@ -177,21 +169,21 @@ function unchanged(input: DraftInput, parent: KnownCheckpoint, channel: string):
   const version = input.checkpoint.channel_versions[channel];
   const ref = parent.refs.get(channel);
   if (ref === undefined || version === undefined || parent.versions[channel] !== version) return undefined;
-  const primitives = parent.primitives.get(channel);
-  return primitives === undefined ? { ref } : { ref, primitives };
+  const marks = parent.marks.get(channel);
+  return marks === undefined ? { ref } : { ref, marks };
 }
 
 function listBefore(
   { mayAppend }: DraftInput,
   parent: KnownCheckpoint | undefined,
   channel: string,
-): { ref: ListRef; primitives: Primitives } {
+): { ref: ListRef; marks: ItemMarks } {
   const ref = parent?.refs.get(channel);
-  if (ref?.kind !== "list") return { ref: EMPTY_LIST, primitives: NO_PRIMITIVES };
+  if (ref?.kind !== "list") return { ref: EMPTY_LIST, marks: NO_MARKS };
   const { segments, sealed } = ref.ref;
   return {
     ref: { segments, sealed: sealed || !mayAppend },
-    primitives: parent?.primitives.get(channel) ?? NO_PRIMITIVES,
+    marks: parent?.marks.get(channel) ?? NO_MARKS,
   };
 }
 

@@ -286,7 +286,7 @@ export class CheckpointReader {
       generation: Number(row.generation),
       versions: checkpoint.channel_versions,
       refs,
-      primitives: new Map(),
+      marks: new Map(),
     };
   }
 

@@ -38,11 +38,6 @@ export function lengthOf(ref: ListRef): number {
   return ref.segments.at(-1)?.upTo ?? 0;
 }
 
-/** The lineage that holds the item at `index`. */
-export function lineageAt(ref: ListRef, index: number): Lineage | undefined {
-  return ref.segments.find(({ upTo }) => index < upTo)?.lineage;
-}
-
 /**
  * Plans how to store a list of `length` items whose first `common` ones are those of `before`: what grew
  * stores its tail; an edit, or a fork, goes on in a lineage of its own that begins where the two part.
