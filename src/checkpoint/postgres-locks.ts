@@ -19,6 +19,10 @@ const SQL = {
   },
 } as const;
 
+/** A machine that is cut off says nothing: the server asks after ten seconds, and frees its locks fifteen later. */
+const KEEPALIVE = `SELECT set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false),
+  set_config('tcp_keepalives_count', '3', false)`;
+
 /** The connection that holds the locks, and the locks that die with it. */
 interface LockSession {
   readonly client: Client;
@@ -156,6 +160,7 @@ export class PostgresLocks {
     client.on("end", session.end);
     try {
       await client.connect();
+      await client.query(KEEPALIVE);
     } catch (error) {
       throw explainDatabaseError(error, this.#address);
     }
