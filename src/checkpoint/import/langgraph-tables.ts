@@ -8,6 +8,7 @@ import { invalidTarget } from "../open-checkpointer.ts";
 import { parseOpenOptions } from "../open-options.ts";
 import { loadPeer } from "../optional-peer.ts";
 import { explainDatabaseError } from "../postgres-errors.ts";
+import { withByteaRows } from "./bytea-rows.ts";
 import { growingLists } from "./growing-lists.ts";
 
 /** How {@link LangGraphTables} are opened. */
@@ -44,7 +45,8 @@ export class LangGraphTables {
       () => import("@langchain/langgraph-checkpoint-postgres"),
     );
     const connection = await connect(from, schema);
-    const saver = new PostgresSaver(connection.pool, serde, { schema });
+    const { default: pg } = await loadPeer("pg", "importThreads", () => import("pg"));
+    const saver = new PostgresSaver(withByteaRows(connection.pool, pg.types), serde, { schema });
     if (serde === undefined) saver.serde = growingLists(saver.serde);
     return new LangGraphTables(connection, saver);
   }
