@@ -5,7 +5,11 @@ import type { Answer } from "./workbench.ts";
 
 /** Somebody who works with a store: an instance of a saver, in this process or in another one. */
 export interface Actor {
+  /** The saver that it has open now. */
+  readonly saver: BaseCheckpointSaver;
+  /** Does a step, with what it holds. */
   run(step: Step): Promise<Answer>;
+  /** Ruins what it read last. */
   spoil(): Promise<void>;
   forget(what?: { readonly thread?: string; readonly id?: string }): Promise<void>;
   /** Closes the saver and opens it again; what it and its workbench held is gone. */
@@ -21,6 +25,9 @@ export async function localActor(open: () => Promise<ClosableSaver>): Promise<Ac
   let saver = await open();
   let workbench = new Workbench(saver);
   return {
+    get saver() {
+      return saver;
+    },
     run: (step) => workbench.run(step),
     spoil: async () => workbench.spoil(),
     forget: async (what) => workbench.forget(what),

@@ -22,8 +22,12 @@ export function comparable(tuple: CheckpointTuple): ComparableTuple {
   const writes = (tuple.pendingWrites ?? []).toSorted(
     (one, other) => compare(one[0], other[0]) || compare(position(one), position(other)),
   );
+  // A channel that nobody wrote to has a default and no version: MemorySaver stores it, and a graph makes it anew.
+  const values = Object.entries(tuple.checkpoint.channel_values);
+  const written = values.filter(([channel]) => Object.hasOwn(tuple.checkpoint.channel_versions, channel));
+  const checkpoint = { ...tuple.checkpoint, channel_values: Object.fromEntries(written) };
   const parent = tuple.parentConfig?.configurable?.["checkpoint_id"] ? place(tuple.parentConfig) : undefined;
-  return { at: place(tuple.config), parent, checkpoint: tuple.checkpoint, metadata: tuple.metadata, writes };
+  return { at: place(tuple.config), parent, checkpoint, metadata: tuple.metadata, writes };
 }
 
 /** Checkpoints of several namespaces or threads, in one order: savers list them as they like. */

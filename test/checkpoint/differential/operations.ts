@@ -54,16 +54,18 @@ export class Operations {
     this.#threads.replaceFull(moment.choices, index);
     const kind = moment.choices.weighted(this.#weights);
     const { steps, refused, ...rest } = choose(moment, kind);
-    const parts = steps.map(
-      (step): Part => ({ actor: this.#actor(moment, step), step, ...(refused === undefined ? {} : { refused }) }),
-    );
+    const parts = steps.map((step): Part => ({
+      actor: this.#actor(moment, step),
+      step,
+      ...(refused === undefined ? {} : { refused }),
+    }));
     return { index, kind, parts, ...rest };
   }
 
   /** Most of a thread is done by one actor, as one process drives it. */
   #actor({ choices }: Moment, { thread = "" }: Step): number {
     const { actors } = this.#options;
-    const usual = [...thread].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % actors;
+    const usual = Buffer.from(thread).reduce((sum, byte) => sum + byte, 0) % actors;
     return choices.chance(70) ? usual : choices.between(0, actors);
   }
 }
@@ -89,7 +91,10 @@ function choose(moment: Moment, kind: OperationKind): Chosen {
     case "unchanged":
       return withOne(moment.checkpoint(), (found) => putOnTop(moment, found, { changes: [], ...CALM }));
     case "retry":
-      return withOne(moment.checkpoint(({ put }) => put !== undefined), ({ checkpoint }) => checkpoint.put!);
+      return withOne(
+        moment.checkpoint(({ put }) => put !== undefined),
+        ({ checkpoint }) => checkpoint.put!,
+      );
     case "replace": {
       const found = moment.checkpoint();
       return withOne(found, (one) => anotherResult(moment, one), forgetting(found));
@@ -109,7 +114,10 @@ function choose(moment: Moment, kind: OperationKind): Chosen {
     case "writes":
       return withOne(moment.checkpoint(), (found) => resultOf(moment, found));
     case "repeatedWrites":
-      return withOne(moment.checkpoint(({ tasks }) => tasks.length > 0), (found) => anotherResultOf(moment, found));
+      return withOne(
+        moment.checkpoint(({ tasks }) => tasks.length > 0),
+        (found) => anotherResultOf(moment, found),
+      );
     case "specialWrites":
       return withOne(moment.checkpoint(), (found) => specialWrites(moment, found));
     case "readHead":
@@ -127,7 +135,10 @@ function choose(moment: Moment, kind: OperationKind): Chosen {
     case "newest":
       return { steps: [newestOf(moment)] };
     case "spoil":
-      return { ...withOne(moment.checkpoint(), (found) => (choices.chance(50) ? readHead(moment) : readOf(found))), spoil: true };
+      return {
+        ...withOne(moment.checkpoint(), (found) => (choices.chance(50) ? readHead(moment) : readOf(found))),
+        spoil: true,
+      };
     case "delete": {
       const thread = moment.thread();
       moment.threads.delete(thread);

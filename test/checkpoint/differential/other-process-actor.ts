@@ -2,12 +2,15 @@ import { MemorySaver } from "@langchain/langgraph-checkpoint";
 import type { OpenCheckpointerOptions } from "perdure/checkpoint";
 import { startProcess } from "../../support/crash-process.ts";
 import type { Actor } from "./actor.ts";
+import { RemoteSaver } from "./remote-saver.ts";
+import type { SaverMethod } from "./remote-saver.ts";
 import type { Step } from "./step.ts";
 
 /** What the other process is to do. */
 export type Call =
   | { readonly name: "open"; readonly url: string; readonly options: OpenCheckpointerOptions }
   | { readonly name: "run"; readonly step: Step }
+  | { readonly name: "saver"; readonly method: SaverMethod; readonly args: string }
   | { readonly name: "forget"; readonly what: { readonly thread?: string; readonly id?: string } | undefined }
   | { readonly name: "spoil" | "reopen" | "close" };
 
@@ -50,7 +53,12 @@ export async function otherProcessActor(url: string, options: OpenCheckpointerOp
   });
 
   await send({ name: "open", url, options });
+  const saver = new RemoteSaver(async (method, args) => {
+    const [, bytes] = await serde.dumpsTyped(args);
+    return send({ name: "saver", method, args: Buffer.from(bytes).toString() });
+  });
   return {
+    saver,
     run: (step) => send({ name: "run", step }),
     spoil: async () => void (await send({ name: "spoil" })),
     forget: async (what) => void (await send({ name: "forget", what })),

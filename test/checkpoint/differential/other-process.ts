@@ -1,12 +1,14 @@
 /**
- * A process for tests: an actor on the store that the first message names. It does what it is sent, and answers
- * in the text that LangGraph's serializer makes of it.
+ * A process for tests: an actor on the store that the first message names. It does what it is sent. Values
+ * travel as the text that LangGraph's serializer makes of them.
  */
 import { MemorySaver } from "@langchain/langgraph-checkpoint";
 import { openCheckpointer } from "perdure/checkpoint";
+import { collect } from "../../support/collect.ts";
 import { localActor } from "./actor.ts";
 import type { Actor } from "./actor.ts";
 import type { Call, FromOtherProcess, ToOtherProcess } from "./other-process-actor.ts";
+import type { SaverMethod } from "./remote-saver.ts";
 
 const { serde } = new MemorySaver();
 let actor: Actor | undefined;
@@ -18,8 +20,15 @@ async function perform(call: Call): Promise<unknown> {
   }
   if (actor === undefined) throw new Error("Nothing is open.");
   if (call.name === "run") return actor.run(call.step);
+  if (call.name === "saver") return callSaver(actor, call.method, call.args);
   if (call.name === "forget") return actor.forget(call.what);
   return actor[call.name]();
+}
+
+async function callSaver({ saver }: Actor, method: SaverMethod, args: string): Promise<unknown> {
+  const values = (await serde.loadsTyped("json", args)) as never[];
+  if (method === "list") return collect(saver.list(...(values as unknown as Parameters<typeof saver.list>)));
+  return (saver[method] as (...all: never[]) => Promise<unknown>).apply(saver, values);
 }
 
 async function answer({ id, call }: ToOtherProcess): Promise<FromOtherProcess> {

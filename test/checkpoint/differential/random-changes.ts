@@ -32,7 +32,11 @@ export function randomChanges(moment: Moment, wanted: ChangesWanted): ChannelCha
   }));
 }
 
-function howToChange({ choices }: Moment, channel: string, { huge, pure = false }: ChangesWanted): ChannelChange["how"] {
+function howToChange(
+  { choices }: Moment,
+  channel: string,
+  { huge, pure = false }: ChangesWanted,
+): ChannelChange["how"] {
   if (channel === DELTA_CHANNEL) return choices.chance(80) ? "absent" : "snapshot";
   if (VALUE_CHANNELS.includes(channel)) return choices.weighted({ value: 8, absent: 2, append: 1, otherChannel: 1 });
   if (huge && choices.chance(20)) return "huge";

@@ -1,6 +1,6 @@
 import { AIMessage, HumanMessage, RemoveMessage, SystemMessage, ToolMessage } from "@langchain/core/messages";
 import type { BaseMessage } from "@langchain/core/messages";
-import { Choices } from "./choices.ts";
+import type { Choices } from "./choices.ts";
 
 /** What the items of a list are. */
 export type Flavour = "messages" | "strings" | "numbers" | "objects" | "mixed";

@@ -7,7 +7,12 @@ import type { Found } from "./thread-models.ts";
 const CHANNELS = [...LIST_CHANNELS, ...VALUE_CHANNELS, DELTA_CHANNEL, DELTA_CHANNEL, "__pregel_tasks"];
 
 /** The result of a task. */
-export function resultOf(moment: Moment, found: Found, task = moment.newTask(), how: Partial<WritesStep> = {}): WritesStep {
+export function resultOf(
+  moment: Moment,
+  found: Found,
+  task = moment.newTask(),
+  how: Partial<WritesStep> = {},
+): WritesStep {
   const { choices } = moment;
   const writes = Array.from({ length: choices.between(1, 5) }, () => {
     const channel = choices.pick(CHANNELS);

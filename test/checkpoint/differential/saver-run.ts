@@ -2,6 +2,8 @@ import { firstDifference } from "./first-difference.ts";
 import type { Difference } from "./first-difference.ts";
 import { localActor } from "./actor.ts";
 import type { Actor } from "./actor.ts";
+import { expectNoDifference } from "./expect-no-difference.ts";
+import type { RunReport } from "./expect-no-difference.ts";
 import type { Operation, OperationKind, Part } from "./operation.ts";
 import { Operations } from "./operations.ts";
 import type { OperationsOptions } from "./operations.ts";
@@ -18,22 +20,9 @@ export interface SaverRunOptions extends Pick<OperationsOptions, "seed" | "threa
 }
 
 /** What came out. */
-export interface SaverRunReport {
-  readonly difference: FoundDifference | undefined;
-  readonly done: number;
+export interface SaverRunReport extends RunReport {
   /** How often each kind of operation was done. */
   readonly counts: Readonly<Partial<Record<OperationKind, number>>>;
-  /** The last operations, at most 30. */
-  readonly last: readonly Operation[];
-  /** The numbers of those that had to do with the thread of the difference. */
-  readonly ofTheThread: readonly number[];
-}
-
-/** A difference, and the operation whose answer shows it. */
-export interface FoundDifference extends Difference {
-  readonly operation: Operation | "the last look at everything";
-  readonly step: Step;
-  readonly actor: number;
 }
 
 /**
@@ -52,57 +41,71 @@ export async function runAgainstMemorySaver(
   }
 }
 
+/** The first `count` operations of a seed find no difference; else an error that shows it with few of them. */
+export function expectSaverLikeMemorySaver(
+  backend: DifferentialBackend,
+  options: Omit<SaverRunOptions, "operations"> & { readonly count: number },
+): Promise<SaverRunReport> {
+  const run = (operations: readonly number[]): Promise<SaverRunReport> =>
+    runAgainstMemorySaver(backend, { ...options, operations });
+  return expectNoDifference({ name: backend.name, ...options, run });
+}
+
+interface StepDifference extends Difference {
+  readonly step: Step;
+  readonly actor: number;
+}
+
 class SaverRun {
   readonly #actors: readonly Actor[];
   /** One for each actor, all on one MemorySaver. */
   readonly #references: Promise<Actor[]>;
   readonly #operations: Operations;
-  readonly #last: Operation[] = [];
-  readonly #byThread = new Map<string | undefined, Set<number>>();
-  readonly #counts: Partial<Record<OperationKind, number>> = {};
+  readonly #done: Operation[] = [];
 
-  constructor(store: DifferentialStore, reference: ReferenceSaver, options: SaverRunOptions) {
-    this.#actors = store.actors;
-    this.#references = Promise.all(store.actors.map(() => localActor(async () => reference)));
-    this.#operations = new Operations({
-      ...options,
-      actors: store.actors.length,
-      nextVersion: (current) => store.nextVersion(current),
-    });
+  constructor({ actors }: DifferentialStore, reference: ReferenceSaver, options: SaverRunOptions) {
+    this.#actors = actors;
+    this.#references = Promise.all(actors.map(() => localActor(async () => reference)));
+    const nextVersion = (current: number | undefined): number => actors[0]!.saver.getNextVersion(current) as number;
+    this.#operations = new Operations({ ...options, actors: actors.length, nextVersion });
   }
 
   async run(indices: readonly number[]): Promise<SaverRunReport> {
-    let done = 0;
     for (const index of indices) {
       const operation = this.#operations.next(index);
-      this.#counts[operation.kind] = (this.#counts[operation.kind] ?? 0) + 1;
-      done += 1;
-      this.#last.push(operation);
-      this.#last.splice(0, this.#last.length - 30);
-      for (const { step } of operation.parts) {
-        const indices = this.#byThread.get(step.thread) ?? new Set();
-        this.#byThread.set(step.thread, indices.add(index));
-      }
+      this.#done.push(operation);
       const difference = await this.#perform(operation);
-      if (difference !== undefined) return this.#report({ ...difference, operation }, done);
+      if (difference !== undefined) return this.#report(difference);
     }
-    const difference = await this.#lookAtEverything();
-    const operation = "the last look at everything" as const;
-    return this.#report(difference && { ...difference, operation }, done);
+    return this.#report(await this.#lookAtEverything());
   }
 
-  #report(difference: FoundDifference | undefined, done: number): SaverRunReport {
-    const ofTheThread = [...(this.#byThread.get(difference?.step.thread) ?? [])];
-    return { difference, done, counts: this.#counts, last: this.#last, ofTheThread };
+  #report(difference: StepDifference | undefined): SaverRunReport {
+    const counts: Partial<Record<OperationKind, number>> = {};
+    for (const { kind } of this.#done) counts[kind] = (counts[kind] ?? 0) + 1;
+    const ofTheThread = this.#done.filter(({ parts }) =>
+      parts.some(({ step }) => step.thread === difference?.step.thread),
+    );
+    const story = this.#done
+      .slice(-30)
+      .flatMap(({ index, kind, parts }) =>
+        parts.map(({ actor, step }) => `${index} ${kind}, actor ${actor}: ${JSON.stringify(step)}`),
+      );
+    return {
+      difference,
+      done: this.#done.length,
+      counts,
+      likely: ofTheThread.map(({ index }) => index),
+      story: [`Actor ${difference?.actor} did ${JSON.stringify(difference?.step)} after`, ...story],
+    };
   }
 
-  async #perform(operation: Operation): Promise<Omit<FoundDifference, "operation"> | undefined> {
-    for (const side of operation.atOnce ? [operation.parts] : operation.parts.map((part) => [part])) {
+  async #perform({ atOnce, forget, reopen, spoil, parts }: Operation): Promise<StepDifference | undefined> {
+    for (const side of atOnce ? [parts] : parts.map((part) => [part])) {
       const difference = await this.#compare(side);
       if (difference !== undefined) return difference;
     }
     const references = await this.#references;
-    const { forget, reopen, spoil, parts } = operation;
     const actor = parts[0]!.actor;
     if (spoil) await Promise.all([this.#actors[actor]!.spoil(), references[actor]!.spoil()]);
     if (forget !== undefined) {
@@ -116,32 +119,26 @@ class SaverRun {
   }
 
   /** Several parts run side by side; MemorySaver does them one after the other. */
-  async #compare(parts: readonly Part[]): Promise<Omit<FoundDifference, "operation"> | undefined> {
+  async #compare(parts: readonly Part[]): Promise<StepDifference | undefined> {
     const references = await this.#references;
     const answers = await Promise.allSettled(parts.map(({ actor, step }) => this.#actors[actor]!.run(step)));
     for (const [position, { actor, step, refused }] of parts.entries()) {
       const answer = answers[position]!;
       const expected = refused === true ? REFUSED : await references[actor]!.run(step);
-      const where = { step, actor };
-      if (answer.status === "rejected") return { ...where, path: "", ours: answer.reason, reference: expected };
+      if (answer.status === "rejected") return { step, actor, path: "", ours: answer.reason, reference: expected };
       const difference = firstDifference(answer.value, expected);
-      if (difference !== undefined) return { ...where, ...difference };
+      if (difference !== undefined) return { step, actor, ...difference };
     }
     return undefined;
   }
 
-  async #lookAtEverything(): Promise<Omit<FoundDifference, "operation"> | undefined> {
+  async #lookAtEverything(): Promise<StepDifference | undefined> {
     for (const actor of this.#actors) await actor.reopen();
     for (const [position, thread] of this.#operations.threads.entries()) {
       const actor = position % this.#actors.length;
-      const list = listAllOf(thread.id);
-      const heads = [...new Set([...thread.checkpoints.values()].map(({ ns }) => ns))].map((ns): Step => ({
-        kind: "read",
-        thread: thread.id,
-        ns,
-        id: undefined,
-      }));
-      for (const step of [list, ...heads]) {
+      const namespaces = new Set([...thread.checkpoints.values()].map(({ ns }) => ns));
+      const heads = [...namespaces].map((ns): Step => ({ kind: "read", thread: thread.id, ns, id: undefined }));
+      for (const step of [listAllOf(thread.id), ...heads]) {
         const difference = await this.#compare([{ actor, step }]);
         if (difference !== undefined) return difference;
       }

@@ -3,10 +3,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
+import { MemorySaver } from "@langchain/langgraph-checkpoint";
+import type { SerializerProtocol } from "@langchain/langgraph-checkpoint";
 import { openCheckpointer } from "perdure/checkpoint";
-import type { Checkpointer } from "perdure/checkpoint";
+import type { Checkpointer, OpenCheckpointerOptions } from "perdure/checkpoint";
 import { localActor } from "./actor.ts";
-import type { Actor, ClosableSaver } from "./actor.ts";
+import type { Actor } from "./actor.ts";
 import { otherProcessActor } from "./other-process-actor.ts";
 import type { ReferenceOptions } from "./reference-saver.ts";
 
@@ -19,10 +21,6 @@ export interface DifferentialBackend extends ReferenceOptions {
 /** A store of a backend, empty at first, and those who work with it. */
 export interface DifferentialStore {
   readonly actors: readonly Actor[];
-  /** Opens a saver on it, beside those that are open where it has several actors. */
-  open(): Promise<ClosableSaver>;
-  /** The saver's `getNextVersion`. */
-  nextVersion(current: number | undefined): number;
   /** Closes the actors and removes the store. */
   remove(): Promise<void>;
 }
@@ -36,8 +34,6 @@ export const memoryBackend: DifferentialBackend = {
     const actor = await localActor(async () => checkpointer);
     return {
       actors: [{ ...actor, reopen: () => actor.forget(), close: async () => {} }],
-      open: async () => checkpointer,
-      nextVersion: (current) => checkpointer.getNextVersion(current),
       remove: () => checkpointer.close(),
     };
   },
@@ -49,27 +45,32 @@ export const sqliteBackend: DifferentialBackend = {
   wholeResults: "guarded",
   async fresh() {
     const directory = await mkdtemp(join(tmpdir(), "perdure-differential-"));
-    return localStore({
-      open: () => openCheckpointer(`sqlite:${directory}/threads.db`),
-      instances: 1,
+    return openStore({
+      opens: [() => openCheckpointer(`sqlite:${directory}/threads.db`)],
       remove: () => rm(directory, { recursive: true }),
     });
   },
 };
 
-/** PGlite in this process: two instances, in a schema of its own for each store. */
-export function pgliteBackend(): DifferentialBackend & { close(): Promise<void> } {
+/**
+ * PGlite in this process, opened when it is first needed: three instances, the last one without a cache. Each store
+ * has a schema of its own.
+ */
+export function pgliteBackend(
+  options: OpenCheckpointerOptions & { readonly name?: string } = {},
+): DifferentialBackend & { close(): Promise<void> } {
+  const { name = "pglite", ...openOptions } = options;
   let database: Promise<PGlite> | undefined;
   let schemas = 0;
   return {
-    name: "pglite",
+    name,
     wholeResults: "always",
     async fresh() {
       const opened = await (database ??= PGlite.create("memory://"));
       const schema = `store_${(schemas += 1)}`;
-      return localStore({
-        open: () => openCheckpointer(opened, { schema }),
-        instances: 2,
+      const open = (): Promise<Checkpointer> => openCheckpointer(opened, { schema, ...openOptions });
+      return openStore({
+        opens: [open, open, () => openCheckpointer(opened, { schema, ...openOptions, cacheThreads: 0 })],
         remove: async () => void (await opened.query(`DROP SCHEMA ${schema} CASCADE`)),
       });
     },
@@ -77,37 +78,44 @@ export function pgliteBackend(): DifferentialBackend & { close(): Promise<void> 
   };
 }
 
-/** A Postgres server: two instances in this process, and one more in another, if there are two. */
-export function postgresBackend(url: () => string, processes: "one process" | "two processes"): DifferentialBackend {
+/** A Postgres server: two instances in this process, the second one without a cache, and one in another process. */
+export function postgresBackend(url: () => string): DifferentialBackend {
   return {
-    name: `postgres, ${processes}`,
+    name: "postgres, two processes",
     wholeResults: "always",
     async fresh() {
       const options = { schema: `store_${randomUUID()}`, poolSize: 3 };
-      return localStore({
-        open: () => openCheckpointer(url(), options),
-        instances: 2,
-        others: processes === "two processes" ? [() => otherProcessActor(url(), options)] : [],
+      return openStore({
+        opens: [() => openCheckpointer(url(), options), () => openCheckpointer(url(), { ...options, cacheThreads: 0 })],
+        others: [() => otherProcessActor(url(), options)],
       });
     },
   };
 }
 
-async function localStore(parts: {
-  readonly open: () => Promise<Checkpointer>;
-  readonly instances: number;
+/** A serializer as a caller may bring one: its bytes are no JSON. */
+export const scramblingSerde: SerializerProtocol = {
+  async dumpsTyped(value: unknown) {
+    const [type, bytes] = await new MemorySaver().serde.dumpsTyped(value);
+    return [`scrambled ${type}`, bytes.map((byte) => byte ^ 0x5a)];
+  },
+  async loadsTyped(type: string, data: Uint8Array | string) {
+    const bytes = typeof data === "string" ? Buffer.from(data) : data;
+    const plain = Uint8Array.from(bytes, (byte) => byte ^ 0x5a);
+    return new MemorySaver().serde.loadsTyped(type.replace("scrambled ", ""), plain);
+  },
+};
+
+async function openStore(parts: {
+  readonly opens: readonly (() => Promise<Checkpointer>)[];
   readonly others?: readonly (() => Promise<Actor>)[];
   readonly remove?: () => Promise<void>;
 }): Promise<DifferentialStore> {
-  let last: Checkpointer | undefined;
-  const open = async (): Promise<Checkpointer> => (last = await parts.open());
   const actors: Actor[] = [];
-  for (let instance = 0; instance < parts.instances; instance += 1) actors.push(await localActor(open));
+  for (const open of parts.opens) actors.push(await localActor(open));
   for (const other of parts.others ?? []) actors.push(await other());
   return {
     actors,
-    open,
-    nextVersion: (current) => last!.getNextVersion(current),
     async remove() {
       for (const actor of actors) await actor.close();
       await parts.remove?.();

@@ -14,8 +14,7 @@ export function faultyBackend(fault: FaultName): DifferentialBackend {
       const store = new Map<string, unknown>();
       const open = async () => withFault(checkpointer, fault, store);
       const actors = [await localActor(open), await localActor(open)];
-      const nextVersion = (current: number | undefined): number => checkpointer.getNextVersion(current);
-      return { actors, open, nextVersion, remove: () => checkpointer.close() };
+      return { actors, remove: () => checkpointer.close() };
     },
   };
 }

@@ -62,9 +62,7 @@ class FaultySaver extends BaseCheckpointSaver {
     this.#faulty = faulty;
   }
 
-  override getNextVersion(current: number | undefined): number {
-    return this.#inner.getNextVersion(current) as number;
-  }
+  override getNextVersion = (current: number | undefined): number => this.#inner.getNextVersion(current) as number;
 
   override async getTuple(config: RunnableConfig): Promise<CheckpointTuple | undefined> {
     const read = this.#faulty.getTuple ?? ((at: RunnableConfig) => this.#inner.getTuple(at));
