@@ -144,7 +144,7 @@ export class SqliteCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
 
   protected override readThreadIds(): readonly string[] {
     return this.#all<{ thread_id: string }>(
-      "SELECT thread_id FROM checkpoints GROUP BY thread_id ORDER BY min(checkpoint_id)",
+      "SELECT thread_id FROM checkpoints GROUP BY thread_id ORDER BY min(rowid)",
       [],
     ).map((row) => row.thread_id);
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Annotation, DeltaChannel, START, StateGraph, interrupt } from "@langchain/langgraph";
 import { isPerdureError } from "perdure/errors";
+import { once } from "perdure/nodes";
 import { createRunner } from "perdure/runner";
 import { expect, it } from "vitest";
 import { collect } from "../../support/collect.ts";
@@ -136,6 +137,36 @@ describeOnEachStore("prune", (store) => {
     await store.checkpointer.prune({ threadId, keepNewest: 1 });
     await expect(runner.resume(threadId, { [id]: "no" })).rejects.toMatchObject({ code: "INTERRUPT_ALREADY_ANSWERED" });
     await runner.resume(threadId, { [id]: "yes" });
+  });
+
+  it("keeps what once.tx did in a task that is not done, and forgets it of those that are gone", async ({ skip }) => {
+    if (store.query === undefined) skip();
+    const State = Annotation.Root({ n: Annotation<number> });
+    let effects = 0;
+    const graph = new StateGraph(State)
+      .addNode("pay", async () => ({ n: await once.tx("pay", async () => (effects += 1)) }))
+      .addNode("ask", async () => {
+        const n = await once.tx("fee", async () => (effects += 1));
+        interrupt("sure?");
+        return { n };
+      })
+      .addEdge(START, "pay")
+      .addEdge("pay", "ask");
+    const threadId = newThread();
+    const runner = createRunner(graph, { name: "pays", checkpointer: store.checkpointer });
+    await runner.start(threadId, { n: 0 });
+    const keys = async () =>
+      (await store.query?.("SELECT key FROM perdure_once WHERE thread_id = $1 ORDER BY key", [threadId]))?.map(
+        ({ key }) => key,
+      );
+    expect(await keys()).toEqual(["fee", "pay"]);
+    await store.checkpointer.prune({ threadId, keepNewest: 1 });
+    // The checkpoint before the question stays as well.
+    expect(await keys()).toEqual(["fee", "pay"]);
+    expect((await runner.resume(threadId, { answer: "yes" })).values).toEqual({ n: 2 });
+    expect(effects).toBe(2);
+    await store.checkpointer.prune({ threadId, keepNewest: 1 });
+    expect(await keys()).toEqual([]);
   });
 
   it("an age deletes finished threads that are older, and leaves those that are not done until it is told otherwise", async () => {
