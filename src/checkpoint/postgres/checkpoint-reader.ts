@@ -132,7 +132,7 @@ export class CheckpointReader {
       const { rows } = await this.#driver.query<CheckpointRow>(sql, values);
       const decoded = await Promise.all(rows.map((row) => this.#decode(row)));
       const matching = decoded.filter(({ metadata }) => matches(metadata, query.filter)).slice(0, limit);
-      yield* await this.#tuplesOf(matching);
+      if (matching.length > 0) yield* await this.#tuplesOf(matching);
       limit -= matching.length;
       after = rows.at(-1);
       if (rows.length < size) return;
@@ -255,28 +255,14 @@ export class CheckpointReader {
     return Promise.all(checkpoints.map(async (row) => this.#assemble(await this.#decode(row), contents)));
   }
 
+  /** Reads the rows once more, with their values: what was deleted meanwhile is left out. */
   async #tuplesOf(decoded: readonly DecodedRow[]): Promise<CheckpointTuple[]> {
-    if (decoded.length === 0) return [];
-    const cp = `unnest($1::int8[], $2::text[], $3::text[], $4::text[], $5::text[]) AS`;
-    const given = `(SELECT thread, ns, id, lineages::int8[] AS lineages, up_tos::int4[] AS up_tos
-      FROM ${cp} g(thread, ns, id, lineages, up_tos))`;
-    const { blobs, writes } = this.#contents(given);
     const rows = decoded.map(({ row }) => row);
-    const values = [
-      rows.map(({ thread }) => Number(thread)),
-      rows.map(({ ns }) => ns),
-      rows.map(({ id }) => id),
-      rows.map(({ lineages }) => `{${lineages.join()}}`),
-      rows.map(({ up_tos }) => `{${up_tos.join()}}`),
-    ];
-    const contents = new Contents(this.#codec);
-    const [blobRows, writeRows] = await Promise.all([
-      this.#driver.query<BlobsRow>(blobs, values),
-      this.#driver.query<WritesRow>(`${writes} ORDER BY w.task_id, w.idx`, values),
-    ]);
-    for (const row of blobRows.rows) contents.addBlobs(row);
-    for (const row of writeRows.rows) contents.addWrites(row);
-    return Promise.all(decoded.map((row) => this.#assemble(row, contents)));
+    return this.#wholeTuples(
+      `${this.#select("(c.thread, c.ns, c.id) IN (SELECT * FROM unnest($1::int8[], $2::text[], $3::text[]))")}
+        ORDER BY c.id DESC, c.thread DESC, c.ns DESC`,
+      [rows.map(({ thread }) => Number(thread)), rows.map(({ ns }) => ns), rows.map(({ id }) => id)],
+    );
   }
 
   async #known(row: CheckpointRow): Promise<KnownCheckpoint> {

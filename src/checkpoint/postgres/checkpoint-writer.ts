@@ -7,72 +7,59 @@ import { flushStatement, flushValues, verdicts } from "./flush-statement.ts";
 import type { Commit, Verdict, VerdictRow } from "./flush-statement.ts";
 import type { SaverTables } from "./saver-tables.ts";
 
-/** So often a thread may be made and deleted by others in the moment of a commit. */
-const MAX_RACES = 10;
-
 /** Waits up to some eight seconds in all: a server that restarts or fails over is back by then. */
 const RETRIES = { maxAttempts: 11, backoff: new ExponentialBackoff({ initialDelay: 50, maxDelay: 1000 }) };
-
-/** Flushes of threads that somebody else has locked. */
-const WAITING_LANES = 2;
 
 /** Stores commits, many at a time, and again where the database failed and that is safe. */
 export class CheckpointWriter {
   readonly #driver: SqlDriver;
   readonly #tables: SaverTables;
-  readonly #waiting: NamedStatement;
+  readonly #statement: NamedStatement;
   readonly #queue: CommitQueue;
-  /** For threads that somebody else has locked, so that no others have to wait for them. */
-  readonly #waitingQueue: CommitQueue;
+  /** Commits that were sent over a connection that was lost: the server may still be at it. */
+  readonly #unsure = new WeakSet<Commit>();
 
-  constructor(driver: SqlDriver, tables: SaverTables, options: { readonly schema: string; readonly lanes: number }) {
+  constructor(driver: SqlDriver, tables: SaverTables, options: { readonly lanes: number }) {
     this.#driver = driver;
     this.#tables = tables;
-    const statement = (name: string, wait: boolean): NamedStatement => ({
-      name: `perdure_${name}_${advisoryKey(name, options.schema)}`,
-      text: flushStatement(tables, { wait }),
-    });
-    const passing = statement("flush", false);
-    this.#waiting = statement("wait", true);
-    this.#queue = new CommitQueue({ flush: (commits) => this.#flush(passing, commits), lanes: options.lanes });
-    this.#waitingQueue = new CommitQueue({
-      flush: (commits) => this.#flush(this.#waiting, commits),
-      lanes: WAITING_LANES,
-    });
+    const text = flushStatement(tables);
+    // By its text: a pool may serve several schemas, and several releases of this package.
+    this.#statement = { name: `perdure_flush_${advisoryKey(text)}`, text };
+    this.#queue = new CommitQueue({ flush: (commits) => this.#flush(commits), lanes: options.lanes });
   }
 
   /** Resolves when the commit is stored, or refused with what was found. */
   async add(commit: Commit): Promise<Verdict> {
-    const { basis } = commit.condition;
-    let verdict = await this.#queue.add(commit);
-    for (let races = 0; verdict === undefined && races < MAX_RACES; races += 1) {
-      verdict = await this.#waitingQueue.add(commit);
-      // Its thread is gone.
-      if (basis !== undefined) break;
-    }
-    return verdict ?? { made: false, ...(basis ?? NOTHING), epoch: 0, head: undefined };
+    const verdict = await this.#queue.add(commit);
+    if (verdict.made || commit.checkpoint === undefined || !this.#unsure.has(commit)) return verdict;
+    // What it conflicts with may be itself: the statement went on after its connection was lost.
+    const found: (Verdict | undefined)[] = [];
+    await this.#withoutStored([{ commit, index: 0 }], found);
+    return found[0] ?? verdict;
   }
 
   /** Stores a commit in a transaction that holds the thread's row. */
   async flushOn(client: SqlClient, commit: Commit): Promise<Verdict> {
-    const { rows } = await client.query<VerdictRow>(this.#waiting.text, flushValues([commit]));
+    const { rows } = await client.query<VerdictRow>(this.#statement.text, flushValues([commit]));
     return verdicts(1, rows)[0] as Verdict;
   }
 
   /** Resolves when nothing is left to store. */
   async settled(): Promise<void> {
     await this.#queue.settled();
-    await this.#waitingQueue.settled();
   }
 
-  async #flush(statement: NamedStatement, commits: readonly Commit[]): Promise<(Verdict | undefined)[]> {
+  async #flush(commits: readonly Commit[]): Promise<(Verdict | undefined)[]> {
     const found: (Verdict | undefined)[] = Array.from({ length: commits.length });
     let left = commits.map((commit, index) => ({ commit, index }));
     await retry(handleWhen(isTransient), RETRIES).execute(async ({ attempt }) => {
       if (attempt > 0) left = await this.#withoutStored(left, found);
       if (left.length === 0) return;
-      const values = flushValues(left.map(({ commit }) => commit));
-      const { rows } = await this.#driver.commit<VerdictRow>(statement, values);
+      const sent = left.map(({ commit }) => commit);
+      const { rows } = await this.#driver.commit<VerdictRow>(this.#statement, flushValues(sent)).catch((error) => {
+        if (isTransient(error)) for (const commit of sent) this.#unsure.add(commit);
+        throw error;
+      });
       const judged = verdicts(left.length, rows);
       for (const [position, { index }] of left.entries()) found[index] = judged[position];
     });
@@ -113,8 +100,6 @@ export class CheckpointWriter {
     return left.filter((each) => !stored.has(each));
   }
 }
-
-const NOTHING = { thread: 0, generation: 0 };
 
 /** A lost connection, a deadlock, or a transaction that has to be run again (SQLSTATE class 40). */
 function isTransient(error: unknown): boolean {

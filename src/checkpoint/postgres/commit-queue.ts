@@ -1,16 +1,19 @@
+import { isPerdureError } from "../../errors/index.ts";
 import type { Commit, Verdict } from "./flush-statement.ts";
 
 /** How a {@link CommitQueue} stores what it has gathered. */
 export interface CommitQueueOptions {
-  /** Stores the commits in one statement; a verdict for each, in their order. */
+  /** Stores the commits in one statement; a verdict for each, in their order, or none while its thread is locked. */
   readonly flush: (commits: readonly Commit[]) => Promise<(Verdict | undefined)[]>;
   /** How many flushes may be under way at once, each on a connection of its own. */
   readonly lanes: number;
 }
 
+const UNIQUE_VIOLATION = "23505";
+
 interface Waiting {
   readonly commit: Commit;
-  readonly resolve: (verdict: Verdict | undefined) => void;
+  readonly resolve: (verdict: Verdict) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -18,16 +21,28 @@ interface Waiting {
 const MAX_COMMITS = 256;
 const MAX_BYTES = 8 * 1024 * 1024;
 
+/** How soon a commit is tried again while somebody else has its thread locked. */
+const FIRST_WAIT_MS = 2;
+const LONGEST_WAIT_MS = 250;
+/** What is tried again takes no more of the line than this. */
+const AGAIN_BYTES_PER_MS = 20_000;
+
+/** The clock's own: a program that tests with a fake one would wait forever. */
+const { setImmediate: soon, setTimeout: later } = globalThis;
+
 /**
  * Gathers the commits of all threads and stores what has gathered whenever a connection is free, so that
  * many threads share a transaction. The commits of one thread are stored in the order they were added,
- * one flush after the other.
+ * one flush after the other. One whose thread is locked is tried again until it is free; meanwhile it takes
+ * no connection, and nobody but its thread waits for it.
  */
 export class CommitQueue {
   readonly #options: CommitQueueOptions;
-  /** By thread; a thread whose commits are in flight waits. */
+  /** By thread; a thread whose commits are in flight, or that is locked, waits. */
   readonly #waiting = new Map<string, Waiting[]>();
   readonly #inFlight = new Set<string>();
+  /** Threads that were found locked, how often. */
+  readonly #locked = new Map<string, number>();
   readonly #idle = new Set<() => void>();
   #flushes = 0;
   #scheduled = false;
@@ -37,7 +52,7 @@ export class CommitQueue {
   }
 
   /** Resolves with the verdict once the commit is stored or refused; rejects when it could not be judged. */
-  add(commit: Commit): Promise<Verdict | undefined> {
+  add(commit: Commit): Promise<Verdict> {
     return new Promise((resolve, reject) => {
       const waiting = this.#waiting.get(commit.threadId);
       if (waiting === undefined) this.#waiting.set(commit.threadId, [{ commit, resolve, reject }]);
@@ -56,7 +71,7 @@ export class CommitQueue {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    soon(() => {
       this.#scheduled = false;
       this.#pump();
     });
@@ -69,7 +84,7 @@ export class CommitQueue {
       this.#flushes += 1;
       void this.#flush(batch).finally(() => {
         this.#flushes -= 1;
-        for (const { commit } of batch) this.#inFlight.delete(commit.threadId);
+        for (const { commit } of batch) if (!this.#locked.has(commit.threadId)) this.#inFlight.delete(commit.threadId);
         if (this.#waiting.size > 0) this.#schedule();
         else if (this.#flushes === 0) {
           for (const resolve of this.#idle) resolve();
@@ -101,38 +116,81 @@ export class CommitQueue {
       }
       if (count === 0) continue;
       this.#inFlight.add(threadId);
-      if (count === waiting.length) this.#waiting.delete(threadId);
-      else this.#waiting.set(threadId, waiting.slice(count));
+      // What is left goes to the end, so that a thread with many commits does not keep others waiting.
+      this.#waiting.delete(threadId);
+      if (count < waiting.length) this.#waiting.set(threadId, waiting.slice(count));
     }
     return batch;
   }
 
   async #flush(batch: readonly Waiting[]): Promise<void> {
     try {
-      const verdicts = await this.#options.flush(batch.map(({ commit }) => commit));
-      for (const [index, { resolve }] of batch.entries()) resolve(verdicts[index]);
+      this.#judged(batch, await this.#options.flush(batch.map(({ commit }) => commit)));
     } catch (error) {
-      if (batch.length === 1) batch[0]?.reject(error);
+      // A database that can't be reached is not the fault of a commit: each of them would wait for it anew.
+      if (batch.length === 1 || isPerdureError(error)) for (const each of batch) this.#failed(each, error);
       else await this.#flushApart(batch);
     }
+  }
+
+  #judged(batch: readonly Waiting[], verdicts: readonly (Verdict | undefined)[]): void {
+    const again = new Map<string, Waiting[]>();
+    for (const [index, each] of batch.entries()) {
+      const verdict = verdicts[index];
+      const { threadId } = each.commit;
+      if (verdict === undefined) again.set(threadId, [...(again.get(threadId) ?? []), each]);
+      else {
+        this.#locked.delete(threadId);
+        each.resolve(verdict);
+      }
+    }
+    for (const [threadId, commits] of again) this.#again(threadId, commits);
+  }
+
+  #failed({ commit, reject }: Waiting, error: unknown): void {
+    this.#locked.delete(commit.threadId);
+    reject(error);
+  }
+
+  /** Before whatever else waits in the thread, and in flight until then. */
+  #again(threadId: string, commits: readonly Waiting[]): void {
+    this.#waiting.set(threadId, [...commits, ...(this.#waiting.get(threadId) ?? [])]);
+    const times = this.#locked.get(threadId) ?? 0;
+    this.#locked.set(threadId, times + 1);
+    const bytes = commits.reduce((sum, { commit }) => sum + sizeOf(commit), 0);
+    const wait = Math.min(FIRST_WAIT_MS * 2 ** times, LONGEST_WAIT_MS) + bytes / AGAIN_BYTES_PER_MS;
+    later(() => {
+      this.#inFlight.delete(threadId);
+      this.#schedule();
+    }, wait);
   }
 
   /** One commit may be the cause of the error: the others must not suffer for it, except those that follow it. */
   async #flushApart(batch: readonly Waiting[]): Promise<void> {
     const failed = new Map<string, unknown>();
-    for (const { commit, resolve, reject } of batch) {
+    const locked = new Map<string, Waiting[]>();
+    for (const each of batch) {
+      const { commit } = each;
       if (failed.has(commit.threadId)) {
-        reject(failed.get(commit.threadId));
+        this.#failed(each, failed.get(commit.threadId));
+        continue;
+      }
+      const before = locked.get(commit.threadId);
+      if (before !== undefined) {
+        before.push(each);
         continue;
       }
       try {
         const [verdict] = await this.#options.flush([commit]);
-        resolve(verdict);
+        if (verdict === undefined) locked.set(commit.threadId, [each]);
+        else this.#judged([each], [verdict]);
       } catch (error) {
-        failed.set(commit.threadId, error);
-        reject(error);
+        // A checkpoint whose rows are taken is prepared anew; the results that follow it are not lost by that.
+        if ((error as { code?: unknown }).code !== UNIQUE_VIOLATION) failed.set(commit.threadId, error);
+        this.#failed(each, error);
       }
     }
+    for (const [threadId, commits] of locked) this.#again(threadId, commits);
   }
 }
 

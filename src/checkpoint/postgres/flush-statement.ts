@@ -89,17 +89,11 @@ export interface VerdictRow {
 /**
  * The statement that stores any number of commits to any number of threads, each whole or not at all.
  *
- * It first locks the rows of the threads, in order, so that nobody waits in a circle. What decides is in
- * the locked row and nowhere else: after waiting for a lock, a statement sees the newest version of the
- * locked row, but of every other table what was there when it began.
- *
- * @param options.wait Whether to wait for a thread whose row somebody else has locked; otherwise there is no
- *   verdict for it, and the other threads need not wait.
+ * It first locks the rows of the threads. What decides is in the locked row and nowhere else: a statement
+ * locks the newest version of the row, but sees of every other table what was there when it began. There is
+ * no verdict for a thread whose row somebody else has locked; it waits only for who is making the same thread.
  */
-export function flushStatement(
-  { threads, checkpoints, blobs, writes, interrupts }: SaverTables,
-  options: { readonly wait: boolean },
-): string {
+export function flushStatement({ threads, checkpoints, blobs, writes, interrupts }: SaverTables): string {
   // The stored values come as one parameter, which travels as it is; each row cuts its own out of it.
   const textAt = (place: string): string => `convert_from(substr($1::bytea, ${place}), 'UTF8')`;
   const stored = `x.type,
@@ -111,14 +105,13 @@ WITH op AS (
     WITH ORDINALITY AS o(thread_id, thread, generation, epoch, on_head, parent_id, head, n)
 ), locked AS MATERIALIZED (
   SELECT thread_id, thread, generation, epoch, head FROM ${threads}
-   WHERE thread_id = ANY ($2::text[]) ORDER BY thread_id FOR NO KEY UPDATE${options.wait ? "" : " SKIP LOCKED"}
-), missing AS (
-  SELECT o.* FROM op o
-   WHERE NOT EXISTS (SELECT FROM ${threads} t WHERE t.thread_id = o.thread_id)
-     AND o.thread IS NULL AND coalesce(o.epoch, 0) = 0 AND NOT (o.on_head AND o.parent_id IS NOT NULL)
+   WHERE thread_id = ANY ($2::text[]) ORDER BY thread_id FOR NO KEY UPDATE SKIP LOCKED
+), missing AS MATERIALIZED (
+  SELECT o.*, o.thread IS NULL AND coalesce(o.epoch, 0) = 0 AND NOT (o.on_head AND o.parent_id IS NOT NULL) AS may_begin
+    FROM op o WHERE NOT EXISTS (SELECT FROM ${threads} t WHERE t.thread_id = o.thread_id)
 ), made AS (
   INSERT INTO ${threads} (thread_id, head)
-  SELECT thread_id, max(head COLLATE "C") FROM missing GROUP BY thread_id ORDER BY thread_id COLLATE "C"
+  SELECT thread_id, max(head COLLATE "C") FROM missing WHERE may_begin GROUP BY thread_id ORDER BY thread_id COLLATE "C"
   ON CONFLICT DO NOTHING RETURNING thread_id, thread, generation, epoch
 ), judged AS MATERIALIZED (
   SELECT o.n, l.thread, l.generation, l.epoch, l.head, o.head AS next,
@@ -128,7 +121,9 @@ WITH op AS (
     FROM op o JOIN locked l ON l.thread_id = o.thread_id
    UNION ALL
   SELECT o.n, m.thread, m.generation, m.epoch, NULL, NULL, true
-    FROM missing o JOIN made m ON m.thread_id = o.thread_id
+    FROM missing o JOIN made m ON m.thread_id = o.thread_id WHERE o.may_begin
+   UNION ALL
+  SELECT n, 0, 0, 0, NULL, NULL, false FROM missing WHERE NOT may_begin
 ), advanced AS (
   UPDATE ${threads} t SET head = a.head
     FROM (SELECT thread, max(next COLLATE "C") AS head FROM judged WHERE ok AND next IS NOT NULL GROUP BY thread) a
@@ -173,8 +168,8 @@ WITH op AS (
 ), closed AS (
   DELETE FROM ${interrupts} i
    WHERE i.thread = ANY (SELECT thread FROM judged)
-     AND (EXISTS (SELECT FROM unnest($9::int4[], $10::text[]) AS x(n, ns) JOIN judged j ON j.n = x.n AND j.ok
-                   WHERE j.thread = i.thread AND (x.ns = '' OR i.ns = x.ns OR starts_with(i.ns, x.ns || '|')))
+     AND (EXISTS (SELECT FROM unnest($9::int4[], $10::text[], $11::text[]) AS x(n, ns, id) JOIN judged j ON j.n = x.n AND j.ok
+                   WHERE j.thread = i.thread AND i.checkpoint_id < x.id AND (x.ns = '' OR i.ns = x.ns OR starts_with(i.ns, x.ns || '|')))
        OR EXISTS (SELECT FROM unnest($37::int4[], $38::text[], $39::text[], $40::text[], $41::int4[])
                            AS x(n, ns, checkpoint_id, task_id, answers)
                     JOIN judged j ON j.n = x.n AND j.ok
@@ -254,7 +249,7 @@ function bufferOf({ bytes }: StoredBytes): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Reads the verdicts; undefined for a commit to a thread that somebody else locks, makes or deletes at the same moment. */
+/** Reads the verdicts; undefined for a commit to a thread that somebody else has locked, makes or deletes at the same moment. */
 export function verdicts(count: number, rows: readonly VerdictRow[]): (Verdict | undefined)[] {
   const found = Array.from<Verdict | undefined>({ length: count });
   for (const { n, ok, thread, generation, epoch, head } of rows) {

@@ -98,7 +98,7 @@ export class PostgresCheckpointer extends Checkpointer {
     this.#driver = parts.driver;
     this.#reader = new CheckpointReader(parts.driver, this.#codec, tables);
     this.#listing = new ThreadListing(parts.driver, this.#codec, tables);
-    this.#writer = new CheckpointWriter(parts.driver, tables, { schema: parts.schema, lanes: parts.lanes });
+    this.#writer = new CheckpointWriter(parts.driver, tables, { lanes: parts.lanes });
     this.#transactions = new ThreadTransactions(parts.driver, this.#codec, tables);
     this.#pruner = new ThreadPruner({
       driver: parts.driver,

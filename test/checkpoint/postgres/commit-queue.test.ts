@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { PerdureError } from "perdure/errors";
 import { CommitQueue } from "../../../src/checkpoint/postgres/commit-queue.ts";
 import type { Commit, Verdict } from "../../../src/checkpoint/postgres/flush-statement.ts";
 
@@ -108,4 +109,74 @@ it("one commit that fails takes with it only what follows in its thread", async 
   ]);
   expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "rejected", "fulfilled"]);
   expect(seen).toEqual([["a", "b", "b", "c"], ["a"], ["b"], ["c"]]);
+});
+
+it("a commit whose thread is locked is tried again before what follows it, and holds up no other thread", async () => {
+  const first = commit("a");
+  const second = commit("a", { writes: [result("t")] });
+  const stored: string[] = [];
+  const seen: string[][] = [];
+  let isLocked = true;
+  const queue = new CommitQueue({
+    lanes: 1,
+    flush: async (commits) => {
+      seen.push(threadsOf(commits));
+      return commits.map((each) => {
+        if (each.threadId === "a" && isLocked) return undefined;
+        stored.push(each === first ? "first" : each === second ? "second" : each.threadId);
+        return MADE;
+      });
+    },
+  });
+  const all = [queue.add(first)];
+  await turn();
+  all.push(queue.add(second));
+  expect(await queue.add(commit("b"))).toEqual(MADE);
+  isLocked = false;
+  expect(await Promise.all(all)).toEqual([MADE, MADE]);
+  await queue.settled();
+  expect(stored).toEqual(["b", "first", "second"]);
+  expect(seen.slice(0, 2)).toEqual([["a"], ["b"]]);
+});
+
+it("a thread that was locked is free again after its commit failed", async () => {
+  let flushes = 0;
+  const queue = new CommitQueue({
+    lanes: 1,
+    flush: async (commits) => {
+      flushes += 1;
+      if (flushes === 2) throw new Error("broken");
+      return commits.map(() => (flushes === 1 ? undefined : MADE));
+    },
+  });
+  await expect(queue.add(commit("a"))).rejects.toThrow("broken");
+  expect(await queue.add(commit("a"))).toEqual(MADE);
+  await queue.settled();
+});
+
+it("when the database can't be reached nobody waits for more than one attempt", async () => {
+  let flushes = 0;
+  const queue = new CommitQueue({
+    lanes: 1,
+    flush: async () => {
+      flushes += 1;
+      throw new PerdureError("CHECKPOINTER_UNREACHABLE", "no connection.", { hint: "Wait." });
+    },
+  });
+  const all = await Promise.allSettled(["a", "b", "c"].map((threadId) => queue.add(commit(threadId))));
+  expect(all.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
+  expect(flushes).toBe(1);
+});
+
+it("a result is stored when the checkpoint before it has to be prepared anew", async () => {
+  const taken = commit("a");
+  const queue = new CommitQueue({
+    lanes: 1,
+    flush: async (commits) => {
+      if (commits.includes(taken)) throw Object.assign(new Error("duplicate key"), { code: "23505" });
+      return commits.map(() => MADE);
+    },
+  });
+  const all = await Promise.allSettled([queue.add(taken), queue.add(commit("a", { writes: [result("t")] }))]);
+  expect(all.map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
 });
