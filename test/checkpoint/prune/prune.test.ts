@@ -1,5 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { Annotation, DeltaChannel, START, StateGraph, interrupt } from "@langchain/langgraph";
+import { emptyCheckpoint, uuid6 } from "@langchain/langgraph-checkpoint";
+import type { ChannelVersions } from "@langchain/langgraph-checkpoint";
+import type { Checkpointer } from "perdure/checkpoint";
 import { isPerdureError } from "perdure/errors";
 import { once } from "perdure/nodes";
 import { createRunner } from "perdure/runner";
@@ -124,6 +127,36 @@ describeOnEachStore("prune", (store) => {
     const kept = await checkpointer.getTuple(config);
     expect(kept?.parentConfig).toEqual(head?.parentConfig);
     expect(await checkpointer.getTuple(kept?.parentConfig ?? {})).toBeUndefined();
+  });
+
+  it("a process that goes on from a checkpoint that another one has pruned stores again what is gone", async () => {
+    const thread_id = newThread();
+    const other = await store.again();
+    const put = async (by: Checkpointer, parent: string | undefined, list: unknown[], newVersions: ChannelVersions) => {
+      const id = uuid6(0);
+      await by.put(
+        { configurable: { thread_id, checkpoint_ns: "", ...(parent === undefined ? {} : { checkpoint_id: parent }) } },
+        {
+          ...emptyCheckpoint(),
+          id,
+          channel_values: { text: "t".repeat(500), list },
+          channel_versions: { text: 1, list: list.length },
+        },
+        { source: "loop", step: 0, parents: {} },
+        newVersions,
+      );
+      return id;
+    };
+    const list = [{ item: "x".repeat(300) }, { item: 2 }, { item: 3 }];
+    const first = await put(store.checkpointer, undefined, list.slice(0, 1), { text: 1, list: 1 });
+    const left = await put(store.checkpointer, first, list.slice(0, 2), { list: 2 });
+    await put(other, undefined, [], { text: 1, list: 0 });
+    await other.prune({ threadId: thread_id, keepNewest: 1 });
+    expect(await store.checkpointer.getTuple({ configurable: { thread_id, checkpoint_id: left } })).toBeUndefined();
+    await put(store.checkpointer, left, list, { list: 3 });
+    const head = await (await store.again()).getTuple({ configurable: { thread_id } });
+    expect(head?.checkpoint.channel_values).toEqual({ text: "t".repeat(500), list });
+    expect(await unreachableRows(store, thread_id)).toBe(0);
   });
 
   it("keeps answers: a late one to a question that is pruned is refused, the same one again is not", async () => {
