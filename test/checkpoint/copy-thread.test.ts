@@ -19,7 +19,10 @@ describeOnEachStore("copyThread", (store) => {
   const newThread = (): string => `thread-${randomUUID()}`;
   const checkpointsOf = async (threadId: string) =>
     (await collect(store.checkpointer.list({ configurable: { thread_id: threadId } }))).map(
-      ({ config: _config, parentConfig, ...rest }) => ({ ...rest, parent: parentConfig?.configurable?.["checkpoint_id"] }),
+      ({ config: _config, parentConfig, ...rest }) => ({
+        ...rest,
+        parent: parentConfig?.configurable?.["checkpoint_id"],
+      }),
     );
   const asked = async (threadId: string) => {
     const runner = createRunner(graph, { name: "copied", checkpointer: store.checkpointer });
