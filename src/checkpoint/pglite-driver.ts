@@ -7,8 +7,7 @@ import type { NamedStatement, SqlClient, SqlDriver, SqlResult } from "./sql-driv
 /** PGlite writes bytes digit by digit; this is the same text at once. */
 const BYTEA = 17;
 const SERIALIZERS = {
-  [BYTEA]: (value: Uint8Array) =>
-    `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex")}`,
+  [BYTEA]: (value: Uint8Array) => `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex")}`,
 };
 
 /**

@@ -1,5 +1,6 @@
-import { BaseCheckpointSaver, copyCheckpoint } from "@langchain/langgraph-checkpoint";
+import { copyCheckpoint } from "@langchain/langgraph-checkpoint";
 import type {
+  BaseCheckpointSaver,
   ChannelVersions,
   Checkpoint,
   CheckpointListOptions,

@@ -6,7 +6,7 @@ export interface Difference {
 }
 
 /** What stands for nothing in a {@link Difference}, so that it is not taken for an undefined value. */
-export const NOTHING = "(nothing)";
+const NOTHING = "(nothing)";
 
 /**
  * Compares two values as they come out of a saver: also their classes, undefined properties, the order of
