@@ -72,12 +72,16 @@ describeWithPostgres("connections to Postgres", () => {
     await pool.end();
   });
 
-  describe("a commit that waits for another one to the same thread", () => {
-    async function whileRowIsHeld(threadId: string, work: () => Promise<void>): Promise<void> {
+  describe("a commit that has to wait", () => {
+    /** Its statement waits for this one on the server; for a locked thread it is tried again instead. */
+    const TABLE = "LOCK TABLE perdure_checkpoints IN SHARE MODE";
+    async function whileHeld(threadId: string, work: () => Promise<void>, lock?: string): Promise<void> {
       const holder = new Client({ connectionString: database.url });
       await holder.connect();
       await holder.query("BEGIN");
-      await holder.query("SELECT 1 FROM perdure_threads WHERE thread_id = $1 FOR UPDATE", [threadId]);
+      if (lock === undefined)
+        await holder.query("SELECT FROM perdure_threads WHERE thread_id = $1 FOR UPDATE", [threadId]);
+      else await holder.query(lock);
       try {
         await work();
       } finally {
@@ -91,10 +95,14 @@ describeWithPostgres("connections to Postgres", () => {
       const threadId = newThread();
       const parent = await put(checkpointer, { threadId });
       let made: Promise<string> | undefined;
-      await whileRowIsHeld(threadId, async () => {
-        made = put(checkpointer, { threadId, parent });
-        await vi.waitUntil(async () => (await endConnections(true)).length > 0, PATIENTLY);
-      });
+      await whileHeld(
+        threadId,
+        async () => {
+          made = put(checkpointer, { threadId, parent });
+          await vi.waitUntil(async () => (await endConnections(true)).length > 0, PATIENTLY);
+        },
+        TABLE,
+      );
       const id = await made;
       const stored = await collect(checkpointer.list({ configurable: { thread_id: threadId } }));
       expect(stored.map(({ checkpoint }) => checkpoint.id)).toEqual([id, parent]);
@@ -106,7 +114,7 @@ describeWithPostgres("connections to Postgres", () => {
       const [held, ...others] = Array.from({ length: 20 }, newThread) as [string, ...string[]];
       const parent = await put(checkpointer, { threadId: held });
       let waiting: Promise<string> | undefined;
-      await whileRowIsHeld(held, async () => {
+      await whileHeld(held, async () => {
         waiting = put(checkpointer, { threadId: held, parent });
         await Promise.all(others.map((threadId) => put(checkpointer, { threadId })));
         await Promise.all(others.map((threadId) => put(checkpointer, { threadId })));
@@ -119,11 +127,15 @@ describeWithPostgres("connections to Postgres", () => {
       const checkpointer = await openCheckpointer(database.url, { statementTimeoutMs: 2_000, poolSize: 1 });
       const threadId = newThread();
       const parent = await put(checkpointer, { threadId });
-      await whileRowIsHeld(threadId, async () => {
-        await expect(put(checkpointer, { threadId, parent })).rejects.toThrow("statement timeout");
-        // With one connection in the pool, this is the one that was ended in the middle.
-        expect((await read(checkpointer, threadId))?.config.configurable?.["checkpoint_id"]).toBe(parent);
-      });
+      await whileHeld(
+        threadId,
+        async () => {
+          await expect(put(checkpointer, { threadId, parent })).rejects.toThrow("statement timeout");
+          // With one connection in the pool, this is the one that was ended in the middle.
+          expect((await read(checkpointer, threadId))?.config.configurable?.["checkpoint_id"]).toBe(parent);
+        },
+        TABLE,
+      );
       await put(checkpointer, { threadId, parent, guard: { onHead: true, epoch: 0 } });
       await checkpointer.close();
     });
