@@ -79,6 +79,7 @@ export async function driveOnce(parts: DriveParts, drive: Drive): Promise<Driven
     tasks: view?.writes ?? new Map(),
     record: plan.record,
     onHead: true,
+    plannedOn: view?.checkpointId,
     ranToEnd: (taskId) => ended.has(taskId),
     onInterrupt: (asked) => context.watch?.asked(asked),
     onFailure: (error) => stop.abort(error),

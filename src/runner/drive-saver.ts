@@ -31,6 +31,8 @@ export interface DriveSaverOptions {
   readonly record: ((record: ThreadRecord) => ThreadRecord) | undefined;
   /** Whether its checkpoints must stand on the thread's head; a fork's do not. */
   readonly onHead: boolean;
+  /** The id of the head that its work was planned on; undefined for a thread without checkpoints. */
+  readonly plannedOn: string | undefined;
   /** Whether the task ran to its end in this drive. */
   readonly ranToEnd: (taskId: string) => boolean;
   /** A question was stored. */
@@ -69,6 +71,7 @@ export class DriveSaver extends BaseCheckpointSaver {
   /** How many answers each task had when LangGraph read them. */
   readonly #answersRead = new Map<string, number>();
   #head: CheckpointTuple | undefined;
+  #isBegun = false;
   #record: DriveSaverOptions["record"];
   #failure: { readonly error: unknown } | undefined;
   /** The codes of what tasks threw: LangGraph stores an error's name and message only. */
@@ -146,12 +149,26 @@ export class DriveSaver extends BaseCheckpointSaver {
     const head = this.#head;
     this.#head = undefined;
     const { checkpoint_ns: ns = "", checkpoint_id: id } = config.configurable ?? {};
+    const isBegun = this.#isBegun;
+    this.#isBegun = true;
     if (head !== undefined && ns === "" && id === undefined) return head;
     const tuple = withoutBareAnswers(await this.#reached(this.#options.checkpointer.getTuple(config)));
+    if (!isBegun && ns === "" && id === undefined) this.#assertPlannedOn(tuple?.checkpoint.id);
     for (const [taskId, channel, value] of tuple?.pendingWrites ?? []) {
       if (channel === CHANNEL.resume && Array.isArray(value)) this.#answersRead.set(taskId, value.length);
     }
     return tuple;
+  }
+
+  /** I4: LangGraph puts its first checkpoint on the head it reads, so that has to be the one we looked at. */
+  #assertPlannedOn(head: string | undefined): void {
+    const { onHead, plannedOn, threadId } = this.#options;
+    if (!onHead || head === plannedOn) return;
+    throw new PerdureError(
+      "CHECKPOINT_CONFLICT",
+      `the newest checkpoint of thread "${threadId}" is ${head ?? "none"} by now, and was ${plannedOn ?? "none"}.`,
+      { hint: "Somebody else advanced the thread; nothing was stored. Inspect the thread and continue from there." },
+    );
   }
 
   override list(config: RunnableConfig, options?: CheckpointListOptions): AsyncGenerator<CheckpointTuple> {

@@ -134,19 +134,19 @@ export class Driver {
       try {
         const view = await this.read(threadId); // under the lock: somebody else may have driven it meanwhile
         outage.reached(placeOf(view));
-        if (
-          driven !== undefined &&
-          view !== undefined &&
-          !(isSameRun(view, driven.view) && canGoOn(view, call.tried))
-        ) {
-          return { ...driven, view };
+        if (driven !== undefined && view !== undefined && !isSameRun(view, driven.view)) return { ...driven, view };
+        const isAtEnd = view !== undefined && !canGoOn(view, call.tried);
+        if (driven !== undefined && isAtEnd) driven = { ...driven, view };
+        else {
+          const record = view?.record ?? (await this.checkpointer.readRecord(threadId)) ?? EMPTY_RECORD;
+          plan = plan === undefined ? await call.plan(this.checkpointer, view, record) : again(plan);
+          if (plan !== undefined) {
+            const error: unknown = driven?.error;
+            driven = await this.#driveOn(threadId, view, record, plan, context, lock, call);
+            driven = { ...driven, error: error ?? driven.error };
+          } else if (isAtEnd) driven = asFound(view);
+          else return view && asFound(view);
         }
-        const record = view?.record ?? (await this.checkpointer.readRecord(threadId)) ?? EMPTY_RECORD;
-        plan = plan === undefined ? await call.plan(this.checkpointer, view, record) : again(plan);
-        if (plan === undefined) return view && asFound(view);
-        const error: unknown = driven?.error;
-        driven = await this.#driveOn(threadId, view, record, plan, context, lock, call);
-        driven = { ...driven, error: error ?? driven.error };
       } catch (error) {
         throw await lossBehind(error, lock);
       } finally {

@@ -126,6 +126,7 @@ async function edit(
     tasks: new Map(),
     record,
     onHead,
+    plannedOn: "checkpointId" in view ? view.checkpointId : undefined,
     ranToEnd: () => true,
     onInterrupt: () => {},
     onFailure: () => {},
