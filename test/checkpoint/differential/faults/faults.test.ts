@@ -10,6 +10,13 @@ const saverOperations = Array.from({ length: 500 }, (_, index) => index);
 const graphOperations = Array.from({ length: 150 }, (_, index) => index);
 
 describe("the test of the test: a saver with a fault is told from one without", () => {
+  it("a saver without a fault shows no difference in the same operations", async () => {
+    const options = { seed, operations: saverOperations };
+    expect(await runAgainstMemorySaver(faultyBackend("none"), options)).toMatchObject({ difference: undefined });
+    const onGraphs = await runGraphsAgainstMemorySaver(faultyBackend("none"), { seed, operations: graphOperations });
+    expect(onGraphs).toMatchObject({ difference: undefined });
+  });
+
   const inFewOperations: FaultName[] = [
     "forkCollision",
     "lostTail",

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
+import { MemorySaver } from "@langchain/langgraph-checkpoint";
 import type { BaseCheckpointSaver, Checkpoint, CheckpointTuple } from "@langchain/langgraph-checkpoint";
 import type { RunnableConfig } from "@langchain/core/runnables";
-import { COMMIT_KEY } from "perdure/checkpoint";
 import { firstDifference } from "../first-difference.ts";
 import type { Faulty, PutCall } from "./with-fault.ts";
 
@@ -71,10 +71,7 @@ export const FAULTS = {
   },
   /** A task that ran twice: some writes of one run, some of the other. */
   mixedResults: (inner) => ({
-    putWrites: (config, writes, task) => {
-      const { [COMMIT_KEY]: _guard, ...configurable } = config.configurable ?? {};
-      return inner.putWrites({ configurable }, writes, task);
-    },
+    putWrites: (config, writes, task) => MemorySaver.prototype.putWrites.call(inner, config, writes, task),
   }),
   /** An empty list is read as no value. */
   emptyAsAbsent: () => ({

@@ -40,10 +40,10 @@ export type Faulty = Partial<
  */
 export function withFault(
   saver: BaseCheckpointSaver,
-  fault: FaultName,
+  fault: FaultName | "none",
   store: Map<string, unknown>,
 ): BaseCheckpointSaver {
-  return new FaultySaver(saver, FAULTS[fault](saver, store));
+  return new FaultySaver(saver, fault === "none" ? {} : FAULTS[fault](saver, store));
 }
 
 /** The same value in objects of its own, as it is now. */
