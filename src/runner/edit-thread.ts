@@ -122,7 +122,7 @@ async function edit(
     checkpointer,
     threadId: view.threadId,
     epoch: "record" in view ? view.record.epoch : ((await checkpointer.readRecord(view.threadId))?.epoch ?? 0),
-    head: undefined,
+    head: onHead && "head" in view ? view.head : undefined, // not a later one, which may hold results
     tasks: new Map(),
     record,
     onHead,

@@ -3,6 +3,7 @@ import { START, StateGraph, interrupt } from "@langchain/langgraph";
 import { openCheckpointer } from "perdure/checkpoint";
 import { createRunner } from "perdure/runner";
 import { expect, test } from "vitest";
+import { commitInput } from "../support/commit-input.ts";
 import { overriding } from "../support/crash-overriding.ts";
 import { TextLog } from "../support/text-log.ts";
 import { threeNodes } from "../support/three-nodes.ts";
@@ -65,4 +66,29 @@ test("I4: a turn is not begun on a thread that moved on since it was looked at, 
   await expect(second).rejects.toMatchObject({ code: "CHECKPOINT_CONFLICT" });
   expect(state).toMatchObject({ status: "ready", next: ["b"], values: { log: ["first", "a"] } });
   expect(await first.inspect("t")).toEqual(state);
+});
+
+test("I4: a change of the state stands on the state that was looked at, without results that came later", async () => {
+  const graph = new StateGraph(TextLog)
+    .addNode("left", () => ({ log: "left" }))
+    .addNode("right", () => ({ log: "right" }))
+    .addEdge(START, "left")
+    .addEdge(START, "right");
+  const checkpointer = await openCheckpointer("memory:");
+  const first = createRunner(graph, { name: "first", checkpointer });
+  const { tasks } = await commitInput(first, checkpointer, "t", { log: "input" });
+  const left = tasks.filter(({ node }) => node === "left").map(({ id }) => id);
+  let looked = false;
+  const stolen = overriding(checkpointer, {
+    lockThread: async () => ({ lost: new AbortController().signal, release: async () => {} }),
+    readRecord: async (threadId) => {
+      const record = await checkpointer.readRecord(threadId);
+      if (!looked) await first.step(threadId, { tasks: left });
+      looked = true;
+      return record;
+    },
+  });
+  const second = createRunner(graph, { name: "second", checkpointer: stolen });
+  const state = await second.update("t", { log: "changed" }, { asNode: "__start__" as never });
+  expect(state).toMatchObject({ next: ["left", "right"], values: { log: ["input", "changed"] } });
 });
