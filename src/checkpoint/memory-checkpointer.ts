@@ -133,7 +133,8 @@ export class MemoryCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
     const { threadId, checkpointNs, checkpointId } = place;
     const namespaces = (this.#saver.storage[threadId] ??= emptyObject());
     const checkpoints = (namespaces[checkpointNs] ??= emptyObject());
-    checkpoints[id] = [...prepared, checkpointId];
+    // Durability "exit" puts a checkpoint on top of itself.
+    checkpoints[id] = [...prepared, checkpointId === id ? checkpoints[id]?.[2] : checkpointId];
     const { heads } = this.#thread(threadId);
     const head = heads.get(checkpointNs);
     if (head === undefined || id > head) heads.set(checkpointNs, id);

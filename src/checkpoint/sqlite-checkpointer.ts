@@ -62,10 +62,7 @@ export class SqliteCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
     if (thread_id === undefined) return undefined;
     const id = getCheckpointId(config) || this.readHead(thread_id, checkpoint_ns);
     if (id === undefined) return undefined;
-    const row = this.#get<CheckpointRow>(
-      "SELECT * FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ?",
-      [thread_id, checkpoint_ns, id],
-    );
+    const row = this.#row(thread_id, checkpoint_ns, id);
     return row && this.#tuple(row);
   }
 
@@ -194,8 +191,10 @@ export class SqliteCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
         ...[value.type, value.bytes],
       ]);
     }
+    // Durability "exit" puts a checkpoint on top of itself.
+    const parentId = checkpointId === id ? this.#row(threadId, checkpointNs, id)?.parent_id : checkpointId;
     this.#run("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [
-      ...[threadId, checkpointNs, id, checkpointId ?? null],
+      ...[threadId, checkpointNs, id, parentId ?? null],
       ...[checkpoint.type, checkpoint.bytes, metadata.type, metadata.bytes],
     ]);
   }
@@ -269,6 +268,13 @@ export class SqliteCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
     } finally {
       this.#release();
     }
+  }
+
+  #row(threadId: string, checkpointNs: string, id: string): CheckpointRow | undefined {
+    return this.#get<CheckpointRow>(
+      "SELECT * FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ?",
+      [threadId, checkpointNs, id],
+    );
   }
 
   async #tuple(row: CheckpointRow): Promise<CheckpointTuple> {

@@ -4,7 +4,7 @@ import { encodeBody } from "./checkpoint-body.ts";
 import type { BlobRow, CheckpointRow } from "./flush-statement.ts";
 import type { KnownCheckpoint, ValueRef } from "./known-checkpoints.ts";
 import type { ItemMarks, KnownItems } from "./known-items.ts";
-import { EMPTY_LIST, lengthOf, newLineage, planList } from "./list-ref.ts";
+import { EMPTY_LIST, lengthOf, moveTail, newLineage, planList } from "./list-ref.ts";
 import type { ListRef } from "./list-ref.ts";
 import type { StoredBytes, ValueCodec } from "./value-codec.ts";
 
@@ -14,6 +14,8 @@ export interface CheckpointDraft {
   readonly blobs: readonly BlobRow[];
   /** What it stands on: the thread as the rows it refers to were found. Absent when it refers to none. */
   readonly basis: KnownCheckpoint | undefined;
+  /** The same with what lists grew by in lineages of its own, when somebody else went on from where they were. */
+  readonly moved: () => Promise<CheckpointDraft>;
   /** Called once it is stored. */
   readonly stored: (at: { readonly thread: number; readonly generation: number }) => KnownCheckpoint;
 }
@@ -29,8 +31,6 @@ export interface DraftInput {
   readonly newVersions: ChannelVersions;
   /** The parent, when it is remembered. */
   readonly parent: KnownCheckpoint | undefined;
-  /** Whether lists may grow where they are: not when somebody else was found to have gone on from there. */
-  readonly mayAppend: boolean;
   /** Reads the parent when it is not; without a parent, another first checkpoint with these values. */
   readonly readParent: () => Promise<KnownCheckpoint | undefined>;
   /** The stored items of a list, as JSON without brackets; undefined when they are not plain JSON. */
@@ -55,7 +55,7 @@ const NO_MARKS: ItemMarks = [];
  * function first waits, since the graph may change them later.
  */
 export async function draftCheckpoint(input: DraftInput): Promise<CheckpointDraft> {
-  const { codec, ns, parentId, checkpoint, metadata } = input;
+  const { parentId, checkpoint } = input;
   const channels = Object.entries(checkpoint.channel_values).map(([channel, value]) => ({
     channel,
     draft: draftChannel(input, channel, value),
@@ -66,12 +66,27 @@ export async function draftCheckpoint(input: DraftInput): Promise<CheckpointDraf
     ({ channel }) => channel in input.newVersions || parent !== undefined || parentId !== undefined,
   );
   const drafts = await Promise.all(present.map(async ({ channel, draft }) => [channel, await draft(parent)] as const));
+  return assemble(input, parent, drafts);
+}
+
+async function assemble(
+  input: DraftInput,
+  parent: KnownCheckpoint | undefined,
+  drafts: readonly (readonly [channel: string, draft: ChannelDraft])[],
+): Promise<CheckpointDraft> {
+  const { codec, ns, parentId, checkpoint, metadata } = input;
   const refs = new Map(drafts.map(([channel, { ref }]) => [channel, ref]));
   const { body, lineages, upTos } = await encodeBody(codec, checkpoint, metadata, refs);
   return {
     row: { ns, id: checkpoint.id, parentId, body, lineages, upTos },
     blobs: drafts.flatMap(([, { blob }]) => blob ?? []),
     basis: parent,
+    moved: () =>
+      assemble(
+        input,
+        parent,
+        drafts.map(([channel, draft]) => [channel, movedTail(draft)] as const),
+      ),
     stored: ({ thread, generation }) => {
       const marks = new Map<string, ItemMarks>();
       for (const [channel, draft] of drafts) if (draft.marks !== undefined) marks.set(channel, draft.marks);
@@ -80,13 +95,23 @@ export async function draftCheckpoint(input: DraftInput): Promise<CheckpointDraf
   };
 }
 
+function movedTail(draft: ChannelDraft): ChannelDraft {
+  if (draft.blob === undefined || draft.ref.kind !== "list") return draft;
+  const { ref, lineage } = moveTail(draft.ref.ref, draft.blob.start);
+  return { ...draft, ref: { kind: "list", ref }, blob: { ...draft.blob, lineage: lineage.id } };
+}
+
 /** Serializes at once what must be; what depends on the parent is decided when that is known. */
 function draftChannel(
   input: DraftInput,
   channel: string,
   value: unknown,
 ): (parent: KnownCheckpoint | undefined) => Promise<ChannelDraft> {
-  if (isSmall(value)) return async () => ({ ref: { kind: "inline", value } });
+  if (isSmall(value)) {
+    // An empty list may get items until the row is put together.
+    const small = Array.isArray(value) ? [] : value;
+    return async () => ({ ref: { kind: "inline", value: small } });
+  }
   const { parent } = input;
   const same = parent && unchanged(input, parent, channel);
   if (same !== undefined) return async () => same;
@@ -111,7 +136,7 @@ function draftList(
   value: readonly unknown[],
 ): (parent: KnownCheckpoint | undefined) => Promise<ChannelDraft> {
   const { codec, items, parent } = input;
-  const before = listBefore(input, parent, channel);
+  const before = listBefore(parent, channel);
   const common = items.common(before.marks, value);
   const all = value.slice();
   const stored = lengthOf(before.ref);
@@ -139,7 +164,7 @@ function draftList(
     const found = parent === undefined && known ? unchanged(input, known, channel) : undefined;
     if (found !== undefined) return found;
     const text = await dumped;
-    const { ref } = listBefore(input, known, channel);
+    const { ref } = listBefore(known, channel);
     const comparison = known && (await compare(input, known, ref, text));
     const plan = planList(ref, comparison?.common ?? 0, all.length);
     const draft: ChannelDraft = { ref: { kind: "list", ref: plan.ref }, marks };
@@ -174,17 +199,12 @@ function unchanged(input: DraftInput, parent: KnownCheckpoint, channel: string):
 }
 
 function listBefore(
-  { mayAppend }: DraftInput,
   parent: KnownCheckpoint | undefined,
   channel: string,
-): { ref: ListRef; marks: ItemMarks } {
+): { readonly ref: ListRef; readonly marks: ItemMarks } {
   const ref = parent?.refs.get(channel);
   if (ref?.kind !== "list") return { ref: EMPTY_LIST, marks: NO_MARKS };
-  const { segments, sealed } = ref.ref;
-  return {
-    ref: { segments, sealed: sealed || !mayAppend },
-    marks: parent?.marks.get(channel) ?? NO_MARKS,
-  };
+  return { ref: ref.ref, marks: parent?.marks.get(channel) ?? NO_MARKS };
 }
 
 function isSmall(value: unknown): boolean {

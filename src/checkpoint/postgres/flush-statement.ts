@@ -129,12 +129,12 @@ WITH op AS (
     FROM (SELECT thread, max(next COLLATE "C") AS head FROM judged WHERE ok AND next IS NOT NULL GROUP BY thread) a
    WHERE t.thread = a.thread AND (t.head IS NULL OR t.head < a.head)
 ), stored_checkpoints AS (
-  INSERT INTO ${checkpoints} (thread, ns, id, parent_id, lineages, up_tos, type, text, bytes)
-  SELECT j.thread, x.ns, x.id, x.parent_id, x.lineages::int8[], x.up_tos::int4[], ${stored}
+  INSERT INTO ${checkpoints} AS c (thread, ns, id, parent_id, lineages, up_tos, type, text, bytes)
+  SELECT j.thread, x.ns, x.id, nullif(x.parent_id, x.id), x.lineages::int8[], x.up_tos::int4[], ${stored}
     FROM unnest($9::int4[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::int4[], $17::int4[])
       AS x(n, ns, id, parent_id, lineages, up_tos, type, at, length)
     JOIN judged j ON j.n = x.n AND j.ok
-  ON CONFLICT (thread, ns, id) DO UPDATE SET parent_id = EXCLUDED.parent_id, lineages = EXCLUDED.lineages,
+  ON CONFLICT (thread, ns, id) DO UPDATE SET parent_id = coalesce(EXCLUDED.parent_id, c.parent_id), lineages = EXCLUDED.lineages,
     up_tos = EXCLUDED.up_tos, type = EXCLUDED.type, text = EXCLUDED.text, bytes = EXCLUDED.bytes
 ), stored_blobs AS (
   INSERT INTO ${blobs} (thread, lineage, start, type, text, bytes)

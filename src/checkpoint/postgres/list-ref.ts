@@ -66,6 +66,15 @@ export function planList(before: ListRef, common: number, length: number): ListP
   };
 }
 
+/** The same list with its items from `start` on, the last that were stored, in a lineage of their own. */
+export function moveTail({ segments }: ListRef, start: number): { readonly ref: ListRef; readonly lineage: Lineage } {
+  const last = segments.at(-1) as Segment;
+  const lineage = newLineage(last.upTo);
+  const before = segments.slice(0, -1);
+  if ((before.at(-1)?.upTo ?? 0) < start) before.push({ lineage: last.lineage, upTo: start });
+  return { ref: { segments: [...before, { lineage, upTo: last.upTo }], sealed: false }, lineage };
+}
+
 function fresh(length: number): ListPlan {
   if (length === 0) return { ref: EMPTY_LIST };
   const lineage = newLineage(length);

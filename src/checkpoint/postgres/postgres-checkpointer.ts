@@ -10,6 +10,7 @@ import type {
   SerializerProtocol,
 } from "@langchain/langgraph-checkpoint";
 import type { RunnableConfig } from "@langchain/core/runnables";
+import { PerdureError } from "../../errors/index.ts";
 import { roundTripAnswers } from "../answers.ts";
 import { nextChannelVersion } from "../channel-version.ts";
 import { Checkpointer } from "../checkpointer.ts";
@@ -170,10 +171,8 @@ export class PostgresCheckpointer extends Checkpointer {
     const place = commitPlace(config, "put");
     const { threadId, checkpointNs: ns, checkpointId: parentId } = place;
     const copy = copyCheckpoint(checkpoint);
-    let parent = parentId === undefined ? undefined : this.#known.get(threadId, ns, parentId);
-    let mayAppend = true;
-    for (let drafts = 1; ; drafts += 1) {
-      const draft = await draftCheckpoint({
+    const draftOn = (parent: KnownCheckpoint | undefined): Promise<CheckpointDraft> =>
+      draftCheckpoint({
         codec: this.#codec,
         items: this.#items,
         ns,
@@ -182,21 +181,23 @@ export class PostgresCheckpointer extends Checkpointer {
         metadata,
         newVersions,
         parent,
-        mayAppend,
         readParent: () => this.#before(place, copy, newVersions),
         readList: (known, ref) => this.#reader.listText(known.thread, ref),
       });
-      const known = await this.#store(place, draft, drafts < MAX_DRAFTS);
-      if (known !== undefined) {
-        this.#known.set(threadId, ns, copy.id, known);
+    let draft = await draftOn(parentId === undefined ? undefined : this.#known.get(threadId, ns, parentId));
+    for (let drafts = 1; drafts < MAX_DRAFTS; drafts += 1) {
+      const stored = await this.#store(place, draft);
+      if (typeof stored === "object") {
         // The next one stands on this one; who forks from the parent reads it again.
         if (parentId !== undefined) this.#known.delete(threadId, ns, parentId);
+        this.#known.set(threadId, ns, copy.id, stored);
         return { configurable: { thread_id: threadId, checkpoint_ns: ns, checkpoint_id: copy.id } };
       }
-      // What it stood on is not there any more, or somebody else went on from there: look again.
-      parent = undefined;
-      mayAppend = false;
+      draft = stored === "taken" ? await draft.moved() : await draftOn(undefined);
     }
+    throw new PerdureError("CHECKPOINT_CONFLICT", `thread "${threadId}" was changed at each of ${MAX_DRAFTS} tries.`, {
+      hint: "Somebody deletes and makes it again all the time; nothing was stored. Inspect the thread.",
+    });
   }
 
   override async putWrites(config: RunnableConfig, writes: PendingWrite[], taskId: string): Promise<void> {
@@ -293,12 +294,11 @@ export class PostgresCheckpointer extends Checkpointer {
     );
   }
 
-  /** @returns undefined when it has to be drafted again */
-  async #store(
-    place: CommitPlace,
-    draft: CheckpointDraft,
-    mayDraftAgain: boolean,
-  ): Promise<KnownCheckpoint | undefined> {
+  /**
+   * @returns `taken` when somebody else went on from a list with items of their own, `gone` when what it stands on
+   *   is not there any more; nothing is stored then
+   */
+  async #store(place: CommitPlace, draft: CheckpointDraft): Promise<KnownCheckpoint | "taken" | "gone"> {
     const { threadId, guard } = place;
     const commit: Commit = {
       threadId,
@@ -318,14 +318,12 @@ export class PostgresCheckpointer extends Checkpointer {
           ? await this.#writer.add(commit)
           : await this.#transactions.putWith(place, commit, (client, alone) => this.#writer.flushOn(client, alone));
     } catch (error) {
-      // Somebody else went on from this list with items of their own.
-      if ((error as { code?: unknown }).code === "23505" && mayDraftAgain) return undefined;
+      if ((error as { code?: unknown }).code === "23505") return "taken";
       throw error;
     }
     if (verdict.made) return draft.stored(verdict);
     assertGuard(place, "put", { head: verdict.head, epoch: verdict.epoch, next: draft.row.id });
-    if (mayDraftAgain) return undefined;
-    throw new Error(`thread "${threadId}" is being deleted again and again`);
+    return "gone";
   }
 
   async #close(): Promise<void> {
