@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FAULTS } from "../checkpoint/differential/faults/faults.ts";
 import type { FaultName } from "../checkpoint/differential/faults/faults.ts";
 import { faultyBackend } from "../checkpoint/differential/faults/faulty-backend.ts";
+import { SOURCE_FAULTS, patchedSource } from "../checkpoint/differential/faults/patched-source.ts";
 import { expectGraphsLikeOnMemorySaver } from "../checkpoint/differential/graphs/graph-run.ts";
 import { OPERATION_WEIGHTS } from "../checkpoint/differential/operation.ts";
 import { expectSaverLikeMemorySaver, runAgainstMemorySaver } from "../checkpoint/differential/saver-run.ts";
@@ -75,4 +76,21 @@ describe("the test of the test: a saver with a fault is told from one without", 
     const { difference } = await runAgainstMemorySaver(faultyBackend(fault), { seed: first, operations });
     expect(difference).toBeDefined();
   });
+
+  it.each(Object.entries(SOURCE_FAULTS))(
+    "%s in the source, within 3,000 operations",
+    { timeout: TIME_MS },
+    async (_name, patches) => {
+      const { checkpoint, remove } = await patchedSource(patches);
+      const backend = pgliteBackend({ openCheckpointer: checkpoint.openCheckpointer });
+      try {
+        const operations = Array.from({ length: 3_000 }, (_, index) => index);
+        const { difference } = await runAgainstMemorySaver(backend, { seed: first, operations });
+        expect(difference).toBeDefined();
+      } finally {
+        await backend.close();
+        await remove();
+      }
+    },
+  );
 });

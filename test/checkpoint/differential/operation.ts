@@ -59,7 +59,7 @@ export const OPERATION_WEIGHTS = {
   history: 50,
   newest: 20,
   spoil: 40,
-  delete: 8,
+  delete: 14,
   reopen: 12,
 } as const;
 

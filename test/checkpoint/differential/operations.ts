@@ -2,7 +2,7 @@ import { Moment } from "./moment.ts";
 import { OPERATION_WEIGHTS } from "./operation.ts";
 import type { Operation, OperationKind, Part } from "./operation.ts";
 import { randomCrowd } from "./random-crowd.ts";
-import { CALM, anotherResult, begin, copyOf, onItself, onTop, putOnTop } from "./random-put.ts";
+import { CALM, anotherResult, begin, copyOf, onItself, onTop, putOnTop, randomResult } from "./random-put.ts";
 import { historyOf, listAllOf, listOf, listTagged, newestOf, readHead, readOf } from "./random-read.ts";
 import { anotherResultOf, resultOf, specialWrites } from "./random-writes.ts";
 import type { Step } from "./step.ts";
@@ -83,7 +83,7 @@ function choose(moment: Moment, kind: OperationKind): Chosen {
     case "begin": {
       const thread = moment.thread();
       // Ids may come back after a thread was deleted, as when it is imported again.
-      const id = choices.chance(30) ? choices.pickAny(thread.deleted) : undefined;
+      const id = choices.chance(50) ? choices.pickAny(thread.deleted) : undefined;
       return { steps: [begin(moment, thread, moment.namespace(), id === undefined ? {} : { id })] };
     }
     case "copy":
@@ -158,7 +158,7 @@ function advance(moment: Moment): Chosen {
   if (head === undefined) return { steps: [begin(moment, thread, ns)] };
   const found = { thread, checkpoint: head };
   if (!choices.chance(15)) return { steps: [putOnTop(moment, found, choices.chance(30) ? { from: "head" } : {})] };
-  const guarded = { guarded: true, ...CALM };
+  const guarded = { guarded: true, ...CALM, result: choices.chance(60) ? randomResult(moment) : undefined };
   const older = choices.chance(25) ? moment.checkpoint((one) => one.ns === ns && one !== head, thread) : undefined;
   if (older === undefined) return { steps: [putOnTop(moment, found, guarded)] };
   return { steps: [onTop(moment, older, { ...guarded, from: "stored" })], refused: true };

@@ -8,7 +8,7 @@ import type { CheckpointModel, Found, ThreadModel } from "./thread-models.ts";
 const NODES = ["work", "__start__", "__interrupt__", "unused"];
 
 /** Nothing is changed behind the saver's back. */
-export const CALM = { mutation: undefined, disturb: false } as const;
+export const CALM = { mutation: undefined, result: undefined, disturb: false } as const;
 
 /** A first checkpoint; also in a namespace that has some. */
 export function begin(
@@ -30,6 +30,7 @@ export function begin(
     seenBy: undefined,
     disturb: false,
     mutation: undefined,
+    result: undefined,
     guarded: false,
     pooled: true,
     ...how,
@@ -60,6 +61,7 @@ export function onTop(moment: Moment, found: Found, how: Partial<PutStep> = {}):
     seenBy: choices.chance(50) ? choices.pick(NODES) : undefined,
     disturb: choices.chance(4),
     mutation,
+    result: choices.chance(50) ? randomResult(moment) : undefined,
     guarded: false,
     pooled: true,
     ...how,
@@ -85,6 +87,12 @@ export function anotherResult(moment: Moment, { thread, checkpoint }: Found): Pu
 export function onItself(moment: Moment, found: Found): PutStep {
   const { id } = found.checkpoint;
   return putOnTop(moment, found, { id, ...(moment.choices.chance(70) ? { changes: [] } : {}), ...CALM });
+}
+
+/** See {@link PutStep.result}. */
+export function randomResult(moment: Moment): NonNullable<PutStep["result"]> {
+  const { choices } = moment;
+  return { task: moment.newTask(), first: choices.chance(40), shape: choices.chance(70) ? "items" : "lists" };
 }
 
 function parentOf(thread: ThreadModel, { ns, parent }: CheckpointModel): CheckpointModel | undefined {

@@ -11,7 +11,6 @@ import { listAllOf } from "./random-read.ts";
 import { ReferenceSaver } from "./reference-saver.ts";
 import type { DifferentialBackend, DifferentialStore } from "./stores.ts";
 import type { Step } from "./step.ts";
-import { REFUSED } from "./workbench.ts";
 
 /** What a run is made of. */
 export interface SaverRunOptions extends Pick<OperationsOptions, "seed" | "threads" | "hugeThreads" | "without"> {
@@ -124,7 +123,9 @@ class SaverRun {
     const answers = await Promise.allSettled(parts.map(({ actor, step }) => this.#actors[actor]!.run(step)));
     for (const [position, { actor, step, refused }] of parts.entries()) {
       const answer = answers[position]!;
-      const expected = refused === true ? REFUSED : await references[actor]!.run(step);
+      const expected = await references[actor]!.run(
+        refused && step.kind === "put" ? { ...step, resultOnly: true } : step,
+      );
       if (answer.status === "rejected") return { step, actor, path: "", ours: answer.reason, reference: expected };
       const difference = firstDifference(answer.value, expected);
       if (difference !== undefined) return { step, actor, ...difference };

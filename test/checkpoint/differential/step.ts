@@ -31,7 +31,11 @@ export interface PutStep extends Place {
   readonly disturb: boolean;
   /** A node changed an item of a list in place and returned it, so it is written too. */
   readonly mutation: ItemMutation | undefined;
+  /** The result of a task that led here, made of the very objects that the lists got; stored before, or meanwhile. */
+  readonly result: { readonly task: string; readonly first: boolean; readonly shape: "items" | "lists" } | undefined;
   readonly guarded: boolean;
+  /** Does not put it, and stores the result only: for the reference of a put that is refused. */
+  readonly resultOnly?: true;
   /** Whether its lists may turn up in other checkpoints later. */
   readonly pooled: boolean;
 }

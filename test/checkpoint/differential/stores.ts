@@ -57,9 +57,12 @@ export const sqliteBackend: DifferentialBackend = {
  * has a schema of its own.
  */
 export function pgliteBackend(
-  options: OpenCheckpointerOptions & { readonly name?: string } = {},
+  options: OpenCheckpointerOptions & {
+    readonly name?: string;
+    readonly openCheckpointer?: typeof openCheckpointer;
+  } = {},
 ): DifferentialBackend & { close(): Promise<void> } {
-  const { name = "pglite", ...openOptions } = options;
+  const { name = "pglite", openCheckpointer: openIt = openCheckpointer, ...openOptions } = options;
   let database: Promise<PGlite> | undefined;
   let schemas = 0;
   return {
@@ -68,9 +71,9 @@ export function pgliteBackend(
     async fresh() {
       const opened = await (database ??= PGlite.create("memory://"));
       const schema = `store_${(schemas += 1)}`;
-      const open = (): Promise<Checkpointer> => openCheckpointer(opened, { schema, ...openOptions });
+      const open = (): Promise<Checkpointer> => openIt(opened, { schema, ...openOptions });
       return openStore({
-        opens: [open, open, () => openCheckpointer(opened, { schema, ...openOptions, cacheThreads: 0 })],
+        opens: [open, open, () => openIt(opened, { schema, ...openOptions, cacheThreads: 0 })],
         remove: async () => void (await opened.query(`DROP SCHEMA ${schema} CASCADE`)),
       });
     },

@@ -100,9 +100,8 @@ export class ThreadModels {
       tasks: former?.tasks ?? [],
       put: former === undefined && isRepeatable(step) ? step : undefined,
     });
-    if (mutation !== undefined && parent !== undefined) {
-      thread.checkpoints.get(checkpointKey(ns, parent))?.tasks.push(mutation.task);
-    }
+    const tasks = [mutation?.task, step.result?.task].filter((task) => task !== undefined);
+    if (parent !== undefined) thread.checkpoints.get(checkpointKey(ns, parent))?.tasks.push(...tasks);
     return step;
   }
 

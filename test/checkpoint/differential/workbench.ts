@@ -94,22 +94,34 @@ export class Workbench {
     const next = nextCheckpoint(base, step);
     const { channel_values: values } = next;
     const newVersions: ChannelVersions = {};
+    const result: PendingWrite[] = [];
     /** What was changed in place: whoever else holds it holds something else now. */
     const touched = new Set<unknown>();
     for (const change of step.changes) {
-      newVersions[change.channel] = next.channel_versions[change.channel] = change.version;
-      if (change.how === "absent") delete values[change.channel];
-      else values[change.channel] = this.#changed(values, change, touched);
+      const { channel, how, version } = change;
+      const before = Array.isArray(values[channel]) ? values[channel].length : 0;
+      newVersions[channel] = next.channel_versions[channel] = version;
+      if (how === "absent") delete values[channel];
+      else values[channel] = this.#changed(values, change, touched);
+      const value = values[channel];
+      const isWhole = step.result?.shape === "lists" || !Array.isArray(value);
+      if (how !== "absent") result.push([channel, isWhole ? value : value.slice(before)]);
     }
-    const calls: Promise<unknown>[] = [];
     const mutated = step.mutation === undefined ? undefined : mutateItem(values, step.mutation);
+    const writes: [PendingWrite[], string][] = [];
     if (step.mutation !== undefined && mutated !== undefined) {
       const { channel, version, task, wrapped } = step.mutation;
       touched.add(mutated);
       newVersions[channel] = next.channel_versions[channel] = version;
       const returned = { not: mutated, "in a list": [mutated], deep: { replaced: { items: [mutated] } } }[wrapped];
-      calls.push(this.#saver.putWrites(configOf(step, step.parent), [[channel, returned]], task));
+      writes.push([[[channel, returned]], task]);
     }
+    if (step.result !== undefined && result.length > 0) writes.push([result, step.result.task]);
+
+    const onParent = configOf(step, step.parent, step.guarded ? { onHead: false, epoch: 0 } : undefined);
+    const calls: Promise<unknown>[] = writes.map(([pairs, task]) => this.#saver.putWrites(onParent, pairs, task));
+    if (step.result?.first === true || step.resultOnly) await Promise.all(calls);
+    if (step.resultOnly) return REFUSED;
     const config = configOf(step, step.parent, step.guarded ? { onHead: true, epoch: 0 } : undefined);
     calls.push(this.#saver.put(config, copyCheckpoint(next), step.metadata, newVersions));
     if (step.disturb) {
@@ -118,6 +130,8 @@ export class Workbench {
         value.push("too late");
       }
     }
+    // All of it: what is still under way when one is refused would meet the next step.
+    await Promise.allSettled(calls);
     const stored = place((await Promise.all(calls)).at(-1) as RunnableConfig);
     this.#forgetHolding(touched);
     if (!step.disturb) this.#hold(step, next);

@@ -3,6 +3,7 @@ import { runGraphsAgainstMemorySaver } from "../graphs/graph-run.ts";
 import { runAgainstMemorySaver } from "../saver-run.ts";
 import type { FaultName } from "./faults.ts";
 import { faultyBackend } from "./faulty-backend.ts";
+import { SOURCE_FAULTS, patchedSource } from "./patched-source.ts";
 
 // A seed of its own: whether a fault is found so soon is a matter of the seed. The soak finds all of FAULTS with others.
 const seed = 11;
@@ -15,6 +16,13 @@ describe("the test of the test: a saver with a fault is told from one without", 
     expect(await runAgainstMemorySaver(faultyBackend("none"), options)).toMatchObject({ difference: undefined });
     const onGraphs = await runGraphsAgainstMemorySaver(faultyBackend("none"), { seed, operations: graphOperations });
     expect(onGraphs).toMatchObject({ difference: undefined });
+  });
+
+  // The soak runs them; here only the source is compared with what they replace.
+  it.each(Object.entries(SOURCE_FAULTS))("%s can be made in a copy of the source", async (_name, patches) => {
+    const { checkpoint, remove } = await patchedSource(patches);
+    await remove();
+    expect(checkpoint.openCheckpointer).toBeTypeOf("function");
   });
 
   const inFewOperations: FaultName[] = [

@@ -1,0 +1,69 @@
+/** What the explorer leaves out, it has seen before. */
+import { expect, test } from "vitest";
+import { DEATHS, stolenLocks } from "./describe-exploration.ts";
+import { explore } from "./explore.ts";
+import { row } from "./graphs.ts";
+import type { Client, Scenario } from "./scenario.ts";
+import { scenarios } from "./scenarios.ts";
+import { memoryStores } from "./stores.ts";
+
+const looks: Client = {
+  does: "inspect",
+  drives: false,
+  call: (runner, threadId) => runner.inspect(threadId),
+  refusals: [],
+};
+/** Each reads the head and the record, at once. */
+const twoLook: Scenario = {
+  name: "inspect, inspect",
+  graph: row,
+  begin: ({ runner, threadId }) => runner.start(threadId, { log: "input" }),
+  clients: [looks, looks],
+};
+
+test("four calls of two drivers are tried in all 24 orders", async () => {
+  const explored = await explore(twoLook, { locks: "kept", stores: memoryStores() }, { everyStep: true });
+  expect(explored.interleavings).toBe(24n);
+  expect(explored.points).toBe(16); // each call made or not, in any order
+});
+
+test("with a death, the driver that lives makes its calls in each order at each place of the other one", async () => {
+  const explored = await explore(twoLook, { ...DEATHS, stores: memoryStores() }, { everyStep: true });
+  // nobody dies: 24 orders; one of two dies before its first call, between them in either order, and not after both
+  const oneDies = orders(0, 2) + 2 * orders(1, 2);
+  expect(explored.interleavings).toBe(BigInt(24 + 2 * oneDies));
+  expect(explored.outcomes.size).toBe(3);
+});
+
+/** Orders of so many calls of one driver, which then dies, among those of the other one, which come in any order. */
+function orders(calls: number, others: number): number {
+  const steps = calls + 1; // with the death
+  return (factorial(steps + others) / (factorial(steps) * factorial(others))) * factorial(others);
+}
+
+function factorial(of: number): number {
+  return of <= 1 ? 1 : of * factorial(of - 1);
+}
+
+test.each([
+  ["siblings: step left, step left", DEATHS],
+  ["siblings: step left, step left", stolenLocks(2, { deaths: 1 })],
+  ["fork: fork, fork", { locks: "kept", faults: { deaths: 2, errors: 1 }, switches: 1 }],
+  ["fork: fork, fork", { locks: "kept", faults: { losses: 1 } }],
+] as const)("%s: what is not tried leads to where a schedule was, under %j", async (name, rules) => {
+  for (const scenario of scenarios(name)) {
+    const all = await explore(scenario, { ...rules, stores: memoryStores() }, { everyStep: true });
+    const some = await explore(scenario, { ...rules, stores: memoryStores() });
+    expect(some.schedules.length).toBeLessThan(all.schedules.length);
+    expect(some.points).toBe(all.points);
+    expect(some.interleavings).toBe(all.interleavings);
+    expect(some.outcomes).toEqual(all.outcomes);
+  }
+});
+
+test("the same exploration runs the same schedules", async () => {
+  for (const scenario of scenarios("siblings: cancel, step left")) {
+    const explored = await explore(scenario, { ...DEATHS, stores: memoryStores() });
+    expect(await explore(scenario, { ...DEATHS, stores: memoryStores() })).toEqual(explored);
+  }
+});

@@ -1,0 +1,35 @@
+import { openCheckpointer } from "perdure/checkpoint";
+import type { Checkpointer } from "perdure/checkpoint";
+import type { Stores } from "./begin.ts";
+
+/**
+ * A store in memory for each thread.
+ * @param disturb makes of the store what the two clients have, such as one with a fault
+ */
+export function memoryStores(disturb: (store: Checkpointer) => Checkpointer = (store) => store): Stores {
+  return {
+    needTime: false,
+    beginnings: new Map(),
+    open: async () => {
+      const store = await openCheckpointer("memory:");
+      const disturbed = disturb(store);
+      return { threadId: "t", storeOf: (driver) => (driver === "A" || driver === "B" ? disturbed : store) };
+    },
+  };
+}
+
+let threads = 0;
+
+/** One store that all threads share, as it is open in each client's process and in that of a third one. */
+export function sharedStores(one: Checkpointer, other: Checkpointer, third: Checkpointer): Stores {
+  return {
+    needTime: true,
+    open: async () => {
+      threads += 1;
+      return {
+        threadId: `thread ${threads}`,
+        storeOf: (driver) => (driver === "A" ? one : driver === "B" ? other : third),
+      };
+    },
+  };
+}
