@@ -144,4 +144,18 @@ describe.each([memoryBackend, sqliteBackend, pglite])("on $name", (backend) => {
       ],
     });
   });
+
+  it("bytes that were read may be changed: they are not the stored ones", async () => {
+    const first = put(saver, undefined, { bytes: new Uint8Array([1, 2]) });
+    await first.stored;
+    const at = { configurable: { ...thread.configurable, checkpoint_id: first.checkpoint.id } };
+    await saver.putWrites(at, [["bytes", new Uint8Array([3, 4])]], "task");
+    for (const _again of [1, 2]) {
+      const read = await saver.getTuple(at);
+      expect(read?.checkpoint.channel_values).toEqual({ bytes: new Uint8Array([1, 2]) });
+      expect(read?.pendingWrites).toEqual([["task", "bytes", new Uint8Array([3, 4])]]);
+      (read?.checkpoint.channel_values["bytes"] as Uint8Array).fill(0);
+      (read?.pendingWrites?.[0]?.[2] as Uint8Array).fill(0);
+    }
+  });
 });
