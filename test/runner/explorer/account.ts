@@ -93,9 +93,13 @@ export class Account {
     const on = this.names.of(checkpointId);
     nameTask(this.names, taskId, `${on}/${node}`);
     if (!this.judges) return;
-    if (!this.#checkpoints.has(on)) this.violations.push({ invariant: "I1", what: `${node} began before ${on} was stored` });
+    if (!this.#checkpoints.has(on))
+      this.violations.push({ invariant: "I1", what: `${node} began before ${on} was stored` });
     if (this.#seen.get(driver)?.has(taskId) === true) {
-      this.violations.push({ invariant: "I2", what: `${driver} saw ${this.names.of(taskId)} finished, and ran it again` });
+      this.violations.push({
+        invariant: "I2",
+        what: `${driver} saw ${this.names.of(taskId)} finished, and ran it again`,
+      });
     }
   }
 

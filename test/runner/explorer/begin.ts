@@ -11,6 +11,8 @@ import type { Table } from "./seats.ts";
 export interface Stores {
   /** A thread that nobody used, in the store as each driver has it open. */
   readonly open: () => Promise<Pick<Table, "storeOf" | "threadId">>;
+  /** Such stores as they should be. @default these are */
+  readonly undisturbed?: Stores;
   /** Whether they need timers, such as for a connection. */
   readonly needTime: boolean;
   /**

@@ -1,6 +1,6 @@
 /** What the explorer leaves out, it has seen before. */
 import { expect, test } from "vitest";
-import { DEATHS, stolenLocks } from "./describe-exploration.ts";
+import { DEATHS } from "./describe-exploration.ts";
 import { explore } from "./explore.ts";
 import { row } from "./graphs.ts";
 import type { Client, Scenario } from "./scenario.ts";
@@ -22,23 +22,26 @@ const twoLook: Scenario = {
 };
 
 test("four calls of two drivers are tried in all 24 orders", async () => {
-  const explored = await explore(twoLook, { locks: "kept", stores: memoryStores() }, { everyStep: true });
+  const explored = await explore(twoLook, { locks: "kept", stores: memoryStores() });
   expect(explored.interleavings).toBe(24n);
-  expect(explored.points).toBe(16); // each call made or not, in any order
+  expect(explored.schedules.length).toBeLessThan(24);
 });
 
 test("with a death, the driver that lives makes its calls in each order at each place of the other one", async () => {
-  const explored = await explore(twoLook, { ...DEATHS, stores: memoryStores() }, { everyStep: true });
-  // nobody dies: 24 orders; one of two dies before its first call, between them in either order, and not after both
-  const oneDies = orders(0, 2) + 2 * orders(1, 2);
+  const explored = await explore(twoLook, { ...DEATHS, stores: memoryStores() });
+  // nobody dies: 24 orders. One of two dies before its first call, or between its calls, of which either was the first
+  const oneDies = orders(1, 2) + 2 * orders(2, 2);
   expect(explored.interleavings).toBe(BigInt(24 + 2 * oneDies));
-  expect(explored.outcomes.size).toBe(3);
+  expect([...explored.outcomes].toSorted()).toEqual([
+    "A (inspect) dead, B (inspect) returned done: input one two",
+    "A (inspect) returned done, B (inspect) dead: input one two",
+    "A (inspect) returned done, B (inspect) returned done: input one two",
+  ]);
 });
 
-/** Orders of so many calls of one driver, which then dies, among those of the other one, which come in any order. */
-function orders(calls: number, others: number): number {
-  const steps = calls + 1; // with the death
-  return (factorial(steps + others) / (factorial(steps) * factorial(others))) * factorial(others);
+/** Orders of steps, one after the other, among so many calls, which come in any order. */
+function orders(steps: number, calls: number): number {
+  return factorial(steps + calls) / factorial(steps);
 }
 
 function factorial(of: number): number {
@@ -46,10 +49,9 @@ function factorial(of: number): number {
 }
 
 test.each([
-  ["siblings: step left, step left", DEATHS],
-  ["siblings: step left, step left", stolenLocks(2, { deaths: 1 })],
-  ["fork: fork, fork", { locks: "kept", faults: { deaths: 2, errors: 1 }, switches: 1 }],
-  ["fork: fork, fork", { locks: "kept", faults: { losses: 1 } }],
+  ["siblings: step left, step left", { locks: "kept", faults: { deaths: 1 } }],
+  ["siblings: step left, step left", { locks: "broken", switches: 1, faults: { deaths: 1 } }],
+  ["fork: fork, fork", { locks: "kept", switches: 0, faults: { deaths: 2, errors: 1, losses: 1 } }],
 ] as const)("%s: what is not tried leads to where a schedule was, under %j", async (name, rules) => {
   for (const scenario of scenarios(name)) {
     const all = await explore(scenario, { ...rules, stores: memoryStores() }, { everyStep: true });

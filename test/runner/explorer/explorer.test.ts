@@ -1,6 +1,6 @@
 /**
- * Two clients at one thread in memory, in every order of their calls to the store. The small scenarios; `npm run soak`
- * explores all of them, and more.
+ * Two clients at one thread in memory, in every order of their calls to the store. Small scenarios; `npm run soak`
+ * explores all of them, and further.
  */
 import { DEATHS, describeExploration, stolenLocks } from "./describe-exploration.ts";
 import { scenarios } from "./scenarios.ts";
@@ -8,25 +8,17 @@ import { scenarios } from "./scenarios.ts";
 describeExploration(
   "one of two may die",
   DEATHS,
-  scenarios(
-    "siblings: step left, step right",
-    "siblings: step left, continue",
-    "siblings: cancel, step left",
-    "approval: yes, no",
-    "fork: fork, continue",
-    "fork: fork, fork",
-    "update: update, continue",
-  ),
+  scenarios("siblings: step left, continue", "approval: yes, no", "fork: fork, continue", "fork: fork, fork"),
 );
 
 describeExploration(
-  "both have the lock, and take turns twice",
-  stolenLocks(2),
-  scenarios("siblings: step left, step right", "approval: yes, no", "fork: fork, fork"),
-);
-
-describeExploration(
-  "both have the lock, and one may die",
+  "both have the lock and take turns once, and one may die",
   stolenLocks(1, { deaths: 1 }),
-  scenarios("approval: yes, cancel", "subgraph: yes, no"),
+  scenarios("siblings: step left, step right", "approval: yes, cancel"),
+);
+
+describeExploration(
+  "both have the lock and take turns once",
+  stolenLocks(1),
+  scenarios("subgraph: yes, no", "approval: yes, supersede", "two approvals: left, right"),
 );

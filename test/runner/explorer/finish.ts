@@ -27,8 +27,7 @@ export async function finish(scenario: Scenario, table: Table): Promise<Finished
   for (let calls = 0; state.status !== "done"; calls += 1) {
     if (calls === MOST_CALLS) throw new Error(`The thread is ${state.status} after ${calls} calls.`);
     const [open] = state.interrupts;
-    state =
-      open === undefined ? await runner.continue(threadId) : await runner.resume(threadId, { [open.id]: "late" });
+    state = open === undefined ? await runner.continue(threadId) : await runner.resume(threadId, { [open.id]: "late" });
   }
   const end = await readEnd(runner, table);
   const reanswered = await answerAgain(runner, table);

@@ -41,6 +41,10 @@ function lost(before: StoredThread, after: StoredThread): Violation[] {
   for (const id of signalsOf(before)) {
     if (!signals.has(id)) found.push({ invariant: "I1", what: `signal ${id} is lost` });
   }
+  for (const { id } of after.record?.signals ?? []) {
+    const isTaken = before.record?.takenSignals?.includes(id) === true;
+    if (isTaken) found.push({ invariant: "I3", what: `signal ${id} was given to a node, and waits for one again` });
+  }
   return found;
 }
 

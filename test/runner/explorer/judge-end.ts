@@ -25,7 +25,7 @@ export async function references(scenario: Scenario, stores: Stores): Promise<Re
     orders.push([[0, commits], [1]], [[1, commits], [0]]);
   }
   const ends = new Set<string>();
-  for (const order of orders) ends.add(await runInTurn(scenario, stores, order));
+  for (const order of orders) ends.add(await runInTurn(scenario, stores.undisturbed ?? stores, order));
   return ends;
 }
 
@@ -34,7 +34,11 @@ async function runInTurn(scenario: Scenario, stores: Stores, order: readonly Tur
   for (const [which, commits = Infinity] of order) {
     const seat = new FreeSeat(which === 0 ? "A" : "B", table);
     const death = seat.dieAfter(commits);
-    const call = scenario.clients[which].call(runnerOn(scenario, seat, table), table.threadId, begun as NonNullable<Begun>);
+    const call = scenario.clients[which].call(
+      runnerOn(scenario, seat, table),
+      table.threadId,
+      begun as NonNullable<Begun>,
+    );
     await Promise.race([death, call.catch(() => {})]); // it may come too late
   }
   return text((await finish(scenario, table)).end);
@@ -74,7 +78,9 @@ async function judgeRest({ table, drivers, world, had }: Schedule, scenario: Sce
   const { status, interrupts } = await runnerOn(scenario, new FreeSeat("finish", table), table).inspect(table.threadId);
   const { signals = [] } = (await table.storeOf("finish").readRecord(table.threadId)) ?? {};
   if (status === "ready") return [{ invariant: "ends", what: "the thread is ready, and nobody drives it" }];
-  const waits = interrupts.some(({ kind, value }) => kind === "signal" && signals.some(({ name }) => name === value.name));
+  const waits = interrupts.some(
+    ({ kind, value }) => kind === "signal" && signals.some(({ name }) => name === value.name),
+  );
   return waits ? [{ invariant: "ends", what: "a signal and who waits for it did not meet" }] : [];
 }
 

@@ -53,8 +53,7 @@ export class LockTable {
     release: (free: () => Promise<void>) => Promise<void>,
   ): Promise<ThreadLock | undefined> {
     const isFree = this.isFree(mode);
-    const lock =
-      this.#rule === "broken" ? FREE_FOR_ALL : await store.lockThread(this.#threadId, { mode, wait: false });
+    const lock = this.#rule === "broken" ? FREE_FOR_ALL : await store.lockThread(this.#threadId, { mode, wait: false });
     if (lock === undefined && isFree) throw new Error(`${driver} did not get a lock that nobody holds.`);
     if (lock !== undefined && !isFree) throw new Error(`${driver} got a lock that is taken.`);
     if (lock === undefined) return undefined;

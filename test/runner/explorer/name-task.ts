@@ -8,5 +8,6 @@ const QUESTIONS = 3;
 export function nameTask(names: Names, taskId: string, name: string): void {
   if (names.has(taskId)) return;
   names.give(taskId, name);
-  for (let answers = 0; answers < QUESTIONS; answers += 1) names.give(interruptId(taskId, answers), `${name}?${answers}`);
+  for (let answers = 0; answers < QUESTIONS; answers += 1)
+    names.give(interruptId(taskId, answers), `${name}?${answers}`);
 }

@@ -1,6 +1,5 @@
 import type { Found } from "./explore.ts";
-import { judgeEnd } from "./judge-end.ts";
-import type { References } from "./judge-end.ts";
+import { judgeEnd, references } from "./judge-end.ts";
 import type { Scenario } from "./scenario.ts";
 import { Schedule } from "./schedule.ts";
 import type { World } from "./schedule.ts";
@@ -19,11 +18,11 @@ export async function rerun(
   scenario: Scenario,
   world: World,
   schedules: readonly (readonly string[])[],
-  expected: References,
 ): Promise<{ readonly reruns: readonly Rerun[]; readonly violations: readonly Found[] }> {
   const reruns: Rerun[] = [];
   const violations: Found[] = [];
   await withScheduledClock({ noWaiting: !world.stores.needTime }, async () => {
+    const expected = await references(scenario, world.stores);
     for (const labels of schedules) {
       const schedule = await Schedule.open(scenario, world);
       for (const label of labels) await schedule.take(label);

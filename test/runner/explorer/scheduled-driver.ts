@@ -93,7 +93,8 @@ export class ScheduledDriver {
 
   #hear(parked: ParkedCall, what: unknown): void {
     const { account } = this.#table;
-    if (account.judges) this.heard = [...this.heard, hash("sha1", `${parked.nth} ${parked.label} ${account.names.in(what)}`)].toSorted();
+    if (account.judges)
+      this.heard = [...this.heard, hash("sha1", `${parked.nth} ${parked.label} ${account.names.in(what)}`)].toSorted();
   }
 
   #ends(end: ClientEnd): void {

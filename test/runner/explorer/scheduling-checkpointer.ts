@@ -60,7 +60,9 @@ export function schedulingCheckpointer(store: Checkpointer, seat: Seat): Checkpo
       return tuple;
     },
     getDeltaChannelHistory: (options) =>
-      read([placeOf(options.config)], `getDeltaChannelHistory ${at(options.config)}`, (store) => store.getDeltaChannelHistory(options)),
+      read([placeOf(options.config)], `getDeltaChannelHistory ${at(options.config)}`, (store) =>
+        store.getDeltaChannelHistory(options),
+      ),
     newestBelow(threadId, namespaces) {
       nameNamespaces(namespaces);
       const place = namespaces.includes("") ? "root" : "subgraphs";
@@ -68,9 +70,12 @@ export function schedulingCheckpointer(store: Checkpointer, seat: Seat): Checkpo
       return read([place], label, (store) => store.newestBelow(threadId, namespaces));
     },
     readRecord: (threadId) => read(["record"], "readRecord", (store) => store.readRecord(threadId)),
-    readAnswer: (threadId, id) => read(["answers"], `readAnswer ${names.of(id)}`, (store) => store.readAnswer(threadId, id)),
+    readAnswer: (threadId, id) =>
+      read(["answers"], `readAnswer ${names.of(id)}`, (store) => store.readAnswer(threadId, id)),
     async *list(config, options) {
-      const tuples = await read(["root", "subgraphs"], `list ${at(config)}`, (store) => collect(store.list(config, options)));
+      const tuples = await read(["root", "subgraphs"], `list ${at(config)}`, (store) =>
+        collect(store.list(config, options)),
+      );
       yield* tuples;
     },
     put(config, checkpoint, metadata, newVersions) {

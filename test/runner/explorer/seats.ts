@@ -177,6 +177,6 @@ export class ParkingSeat extends BaseSeat {
   /** The schedule is over: the driver comes to its end, and frees what it holds in this process. */
   close(): void {
     this.#over = true;
-    for (const { reject } of [...this.parked, ...this.#unanswered]) reject(new Error(OVER));
+    for (const parked of [...this.parked, ...this.#unanswered]) parked.reject(new Error(OVER));
   }
 }

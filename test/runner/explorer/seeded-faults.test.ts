@@ -19,7 +19,7 @@ test.each<[name: string, fault: SeededFault, scenario: string, rules: Rules, inv
   ["takes a second answer inside of a subgraph", faults.answerReplaced, "subgraph: yes, no", KEPT, "I3"],
   ["loses a checkpoint", faults.checkpointLost, "approval: yes, no", KEPT, "I1"],
   ["loses a result", faults.resultLost, "siblings: continue, continue", KEPT, "I2"],
-  ["changes a record that somebody else changed", faults.recordStale, "signal: signal, signal", KEPT, "I1"],
+  ["changes a record that somebody else changed", faults.recordStale, "signal: signal, signal", KEPT, "I3"],
 ])("a store that %s is found", async (name, fault, scenarioName, rules, invariant) => {
   for (const scenario of scenarios(scenarioName)) {
     const explored = await explore(scenario, { ...rules, stores: memoryStores(fault) }, { first: true });

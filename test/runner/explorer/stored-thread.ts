@@ -65,7 +65,7 @@ export async function readStored(
   checkpoints.reverse();
   const record = await checkpointer.readRecord(threadId);
   const answers = new Map<string, string>();
-  for (const id of interruptIds) {
+  for (const id of [...interruptIds].toSorted((one, other) => (names.of(one) < names.of(other) ? -1 : 1))) {
     const found = await checkpointer.readAnswer(threadId, id);
     if (found !== undefined) answers.set(names.of(id), names.in(found.answer));
   }
@@ -74,7 +74,7 @@ export async function readStored(
     head: checkpoints.findLast(({ namespace }) => namespace === "")?.name,
     record,
     answers,
-    text: JSON.stringify([checkpoints, names.in(record), [...answers].toSorted()]),
+    text: JSON.stringify([checkpoints, names.in(record), [...answers]]),
   };
 }
 

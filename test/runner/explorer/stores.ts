@@ -4,15 +4,16 @@ import type { Stores } from "./begin.ts";
 
 /**
  * A store in memory for each thread.
- * @param disturb makes of the store what the two clients have, such as one with a fault
+ * @param disturb makes of a store what the two clients have, such as one with a fault
  */
-export function memoryStores(disturb: (store: Checkpointer) => Checkpointer = (store) => store): Stores {
+export function memoryStores(disturb?: (store: Checkpointer) => Checkpointer): Stores {
   return {
     needTime: false,
     beginnings: new Map(),
+    ...(disturb === undefined ? {} : { undisturbed: memoryStores() }),
     open: async () => {
       const store = await openCheckpointer("memory:");
-      const disturbed = disturb(store);
+      const disturbed = disturb === undefined ? store : disturb(store);
       return { threadId: "t", storeOf: (driver) => (driver === "A" || driver === "B" ? disturbed : store) };
     },
   };
