@@ -56,8 +56,16 @@ export async function forkThread(driver: Driver, threadId: string, options: Fork
       ...record,
       run: run && { ...run, inputStep },
     });
-    await edit(driver, view, false, toTurn, (saver) => driver.engine.copy(saver, threadId, checkpointId));
-    return driver.readExisting(threadId);
+    const copyId = await edit(driver, view, false, toTurn, (saver) =>
+      driver.engine.copy(saver, threadId, checkpointId),
+    );
+    const forked = await driver.readExisting(threadId);
+    if (forked.checkpointId === copyId) return forked;
+    throw new PerdureError(
+      "CHECKPOINT_CONFLICT",
+      `Thread "${threadId}" was moved on to "${forked.checkpointId}" while it was forked at "${checkpointId}".`,
+      { hint: "Somebody else took the lock. The thread goes on from there; fork it again if that is still right." },
+    ); // I4: a copy that is not the newest checkpoint is not the head
   });
 }
 
@@ -103,13 +111,14 @@ function refuseHalfDone({ threadId, tasks }: ThreadView): void {
   );
 }
 
+/** Makes a checkpoint out of turn; returns its id. */
 async function edit(
   { checkpointer, now }: Driver,
   view: ThreadView | { readonly threadId: string },
   onHead: boolean,
   recordOf: (record: ThreadRecord) => ThreadRecord,
   change: (saver: DriveSaver) => Promise<void>,
-): Promise<void> {
+): Promise<string | undefined> {
   if ("head" in view) await waitForClock(view);
   const open = "questions" in view ? view.questions.map(({ interrupt }) => interrupt.id) : [];
   const at = new Date(now()).toISOString();
@@ -133,6 +142,7 @@ async function edit(
   });
   await change(saver);
   await saver.stored();
+  return saver.recordedWith;
 }
 
 /** The step of the input of the turn that a checkpoint belongs to. */

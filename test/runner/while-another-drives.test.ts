@@ -92,3 +92,20 @@ test("I4: a change of the state stands on the state that was looked at, without 
   const state = await second.update("t", { log: "changed" }, { asNode: "__start__" as never });
   expect(state).toMatchObject({ next: ["left", "right"], values: { log: ["input", "changed"] } });
 });
+
+test("I1: a fork whose copy did not become the head is an error, and not a fork", async () => {
+  const { graph } = threeNodes();
+  const checkpointer = await openCheckpointer("memory:");
+  const first = createRunner(graph, { name: "first", checkpointer });
+  const { checkpointId } = await commitInput(first, checkpointer, "t", { log: "input" });
+  const stolen = overriding(checkpointer, {
+    lockThread: async () => ({ lost: new AbortController().signal, release: async () => {} }),
+    put: async (...given) => {
+      await first.continue("t"); // the copy has its id by now
+      return checkpointer.put(...given);
+    },
+  });
+  const forked = createRunner(graph, { name: "second", checkpointer: stolen }).fork("t", { checkpointId });
+  await expect(forked).rejects.toMatchObject({ code: "CHECKPOINT_CONFLICT" });
+  expect(await first.inspect("t")).toMatchObject({ status: "done", values: { log: ["input", "a", "b", "c"] } });
+});

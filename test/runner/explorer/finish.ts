@@ -42,9 +42,8 @@ async function readEnd(runner: LogRunner, { threadId, storeOf, account }: Table)
   const chain: ThreadEnd["chain"][number][] = [];
   let at = history.values().next().value;
   while (at !== undefined) {
-    const { step, next, values, parentId } = at;
-    chain.unshift({ step, next, values });
-    at = parentId === undefined ? undefined : history.get(parentId);
+    chain.unshift(at);
+    at = at.parentId === undefined ? undefined : history.get(at.parentId);
   }
   const store = storeOf("finish");
   const record = await store.readRecord(threadId);

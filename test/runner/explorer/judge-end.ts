@@ -1,3 +1,4 @@
+import type { Account } from "./account.ts";
 import { begin } from "./begin.ts";
 import type { Stores } from "./begin.ts";
 import { runnerOn } from "./explored-runner.ts";
@@ -65,6 +66,7 @@ export async function judgeEnd(schedule: Schedule, scenario: Scenario, expected:
     for (const what of reanswered) wrong.push({ invariant: "I3", what });
     if (!expected.has(text(end))) wrong.push({ invariant: "I5", what: `undisturbed it never ends as ${text(end)}` });
     for (const driver of drivers) wrong.push(...judgeAccepted(driver, end));
+    if (scenario.cuts !== true) wrong.push(...judgeAnswers(table.account, end));
   }
   table.account.violations.push(...wrong);
   const lines = finished?.end.chain.at(-1)?.values.log.join(" ");
@@ -87,6 +89,16 @@ async function judgeRest({ table, drivers, world, had }: Schedule, scenario: Sce
 function judgeAccepted({ name, client, end }: ScheduledDriver, thread: ThreadEnd): Violation[] {
   if (end.at !== "returned" || client.shows === undefined || client.shows(thread)) return [];
   return [{ invariant: "I1", what: `${name} returned, and what it did (${client.does}) is lost` }];
+}
+
+/** I1: an answer that was accepted is what its node was told, and nothing else. */
+function judgeAnswers({ acceptedAnswers }: Account, { chain }: ThreadEnd): Violation[] {
+  return acceptedAnswers.flatMap(({ interrupt, answer }): Violation[] => {
+    const node = interrupt.slice(interrupt.lastIndexOf("/") + 1, interrupt.indexOf("?"));
+    const line = `${node}=${String(JSON.parse(answer))}`;
+    if (chain.at(-1)?.values.log.includes(line) === true) return [];
+    return [{ invariant: "I1", what: `${interrupt} took the answer ${answer}, and went on without` }];
+  });
 }
 
 /** A refusal has to be one that the scenario knows, or what a fault of this schedule explains. */

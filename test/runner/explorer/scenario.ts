@@ -1,4 +1,4 @@
-import type { DrivableGraph, Runner, ThreadState } from "perdure/runner";
+import type { DrivableGraph, Runner, ThreadCheckpoint, ThreadState } from "perdure/runner";
 import type { NodeLedger } from "./account.ts";
 
 /** A runner of the explored graphs: all of them keep a log of lines. */
@@ -42,7 +42,7 @@ export interface Client {
 /** A finished thread. */
 export interface ThreadEnd {
   /** The checkpoints from the first one to the head. */
-  readonly chain: readonly { readonly step: number; readonly next: readonly string[]; readonly values: LogValues }[];
+  readonly chain: readonly ThreadCheckpoint<LogValues>[];
   /** Ids of signals that nobody took. */
   readonly signalsLeft: readonly string[];
   /** The answers that are on record. */

@@ -100,6 +100,7 @@ const forks: Client = {
   drives: false,
   call: (runner, threadId, { checkpointIds }) => runner.fork(threadId, { checkpointId: checkpointIds[1] ?? "" }),
   refusals: [BUSY],
+  shows: ({ chain }) => chain.some(({ source }) => source === "fork"),
 };
 
 /** As if the first node of a row had run once more. */

@@ -21,7 +21,7 @@ export interface Table {
 }
 
 /** Runs a call on the store and has it judged. */
-export async function carryOut<T>(table: Table, driver: DriverName, call: StoreCall, work: Work<T>): Promise<T> {
+async function carryOut<T>(table: Table, driver: DriverName, call: StoreCall, work: Work<T>): Promise<T> {
   const { account } = table;
   let result: T;
   try {
