@@ -25,5 +25,7 @@ describeExploration(
   { locks: "kept", switches: 2, faults: { losses: 1 } },
   SCENARIOS,
 );
-describeReruns("one of two may die", { rules: DEATHS, scenarios: SCENARIOS, most: 60 });
-describeReruns("both have the lock and take turns once", { rules: stolenLocks(1), scenarios: SCENARIOS, most: 60 });
+describeReruns([
+  { name: "with deaths", rules: DEATHS, scenarios: SCENARIOS, most: 60 },
+  { name: "with stolen locks", rules: stolenLocks(1), scenarios: SCENARIOS, most: 60 },
+]);

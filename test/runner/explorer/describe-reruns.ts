@@ -12,8 +12,9 @@ import type { Rerun } from "./rerun.ts";
 import type { Scenario } from "./scenario.ts";
 import { memoryStores, sharedStores } from "./stores.ts";
 
-/** Schedules that were explored in memory, and how many of each scenario are run again. */
+/** Schedules that are explored in memory, and how many of each scenario are run again. */
 export interface Reruns {
+  readonly name: string;
   readonly rules: Rules;
   readonly scenarios: readonly Scenario[];
   readonly most: number;
@@ -23,20 +24,17 @@ export interface Reruns {
  * Runs schedules that were explored in memory on PGlite and on a Postgres server, each client with a connection of
  * its own. The same choices have to be there at each step, and it has to come to the same end.
  */
-export function describeReruns(name: string, { rules, scenarios, most }: Reruns): void {
-  const known = new Map<Scenario, Promise<readonly Rerun[]>>();
-  const inMemory = (scenario: Scenario): Promise<readonly Rerun[]> => {
-    const some = known.get(scenario) ?? explored(scenario, rules, most);
-    known.set(scenario, some);
-    return some;
-  };
+export function describeReruns(groups: readonly Reruns[]): void {
+  const cases = groups.flatMap(({ name, rules, scenarios, most }) =>
+    scenarios.map((scenario) => ({ name, rules, scenario, some: once(scenario, rules, most) })),
+  );
   describe.each([
     { kind: "PGlite", skip: false },
     { kind: "Postgres", skip: inject("postgresUrl") === "" },
-  ])(`$kind, ${name}`, ({ kind, skip }) => {
+  ])("on $kind", ({ kind, skip }) => {
     let database: PGlite | FreshDatabase;
     let opened: readonly [Checkpointer, Checkpointer, Checkpointer];
-    let count = 0;
+    let schedules = 0;
 
     beforeAll(async () => {
       if (skip) return;
@@ -48,25 +46,33 @@ export function describeReruns(name: string, { rules, scenarios, most }: Reruns)
       if (skip) return;
       for (const checkpointer of opened) await checkpointer.close();
       await (database instanceof PGlite ? database.close() : database.drop());
-      console.log(`${kind}, ${name}: ${count} schedules.`);
+      console.log(`On ${kind}: ${schedules} schedules, which go as in memory.`);
     });
 
-    test.skipIf(skip).each(scenarios)("$name: it goes as in memory", { timeout: 1_800_000 }, async (scenario) => {
-      const expected = await inMemory(scenario);
-      const some = expected.map(({ taken }) => taken);
-      count += some.length;
-      const { reruns, violations } = await rerun(scenario, { ...rules, stores: sharedStores(...opened) }, some);
-      expect(violations.map(toText)).toEqual([]);
-      expect(reruns).toEqual(expected);
-    });
+    test.skipIf(skip).each(cases)(
+      "$scenario.name, $name: schedules go as in memory, and break no invariant",
+      { timeout: 1_800_000 },
+      async ({ rules, scenario, some }) => {
+        const expected = await some();
+        const asked = expected.map(({ taken }) => taken);
+        const { reruns, violations } = await rerun(scenario, { ...rules, stores: sharedStores(...opened) }, asked);
+        expect(violations.map(toText)).toEqual([]);
+        expect(reruns).toEqual(expected);
+        schedules += reruns.length;
+      },
+    );
   });
 }
 
-/** How schedules go in memory, from all parts of an exploration. */
-async function explored(scenario: Scenario, rules: Rules, most: number): Promise<readonly Rerun[]> {
-  const world = { ...rules, stores: memoryStores() };
-  const { schedules } = await explore(scenario, world);
-  return (await rerun(scenario, world, spread(schedules, most))).reruns;
+/** Explores a scenario in memory when it is asked for the first time; gives some schedules, from all parts of it. */
+function once(scenario: Scenario, rules: Rules, most: number): () => Promise<readonly Rerun[]> {
+  let some: Promise<readonly Rerun[]> | undefined;
+  const run = async (): Promise<readonly Rerun[]> => {
+    const world = { ...rules, stores: memoryStores() };
+    const { schedules } = await explore(scenario, world);
+    return (await rerun(scenario, world, spread(schedules, most))).reruns;
+  };
+  return () => (some ??= run());
 }
 
 /** So many of the items, from all parts of the list. */

@@ -21,10 +21,14 @@ export function memoryStores(disturb?: (store: Checkpointer) => Checkpointer): S
 
 let threads = 0;
 
-/** One store that all threads share, as it is open in each client's process and in that of a third one. */
+/**
+ * One store that all threads share, as it is open in each client's process and in that of a third one. What may come of
+ * a scenario is found out in memory.
+ */
 export function sharedStores(one: Checkpointer, other: Checkpointer, third: Checkpointer): Stores {
   return {
     needTime: true,
+    undisturbed: memoryStores(),
     open: async () => {
       threads += 1;
       return {
