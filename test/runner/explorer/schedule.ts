@@ -154,7 +154,8 @@ export class Schedule {
     );
     const drivers = this.drivers.map((driver) => {
       if (!alive.includes(driver)) return DEAD;
-      return driver.isUnderWay ? driver.heard : driver.end; // nothing that it heard matters at its end
+      if (!driver.isUnderWay) return driver.end; // nothing that it heard matters any more
+      return [driver.heard, driver.refusedAt === locks.changes];
     });
     const held = locks.heldBy(alive.map(({ name }) => name));
     return hash("sha1", JSON.stringify([account.stored.text, drivers, ids, held, rest]));
