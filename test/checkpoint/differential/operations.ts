@@ -93,7 +93,8 @@ function choose(moment: Moment, kind: OperationKind): Chosen {
     case "retry":
       return withOne(
         moment.checkpoint(({ put }) => put !== undefined),
-        ({ checkpoint }) => checkpoint.put!,
+        // By now another one may be the newest.
+        ({ checkpoint }) => ({ ...checkpoint.put!, from: choices.pick(["held", "stored"]) }),
       );
     case "replace": {
       const found = moment.checkpoint();

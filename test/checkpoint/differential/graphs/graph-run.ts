@@ -40,7 +40,7 @@ export async function runGraphsAgainstMemorySaver(
 ): Promise<GraphRunReport> {
   const store = await backend.fresh();
   try {
-    return await new GraphRun(store, new ReferenceSaver(backend), options.seed).run(options.operations);
+    return await new GraphRun(store, backend, options.seed).run(options.operations);
   } finally {
     await store.remove();
   }
@@ -67,10 +67,10 @@ class GraphRun {
   readonly #counts: Partial<Record<GraphOperationKind, number>> = {};
   #done = 0;
 
-  constructor(store: DifferentialStore, reference: ReferenceSaver, seed: number) {
+  constructor(store: DifferentialStore, backend: DifferentialBackend, seed: number) {
     this.#store = store;
-    this.#tee = new TeeSaver(store.actors[0]!.saver, reference);
-    this.#graphs = [actingGraph(this.#tee, "whole"), actingGraph(this.#tee, "delta")];
+    this.#tee = new TeeSaver(store.actors[0]!.saver, new ReferenceSaver(backend));
+    this.#graphs = [actingGraph(this.#tee, "whole"), actingGraph(this.#tee, backend.findsLeftOut ? "whole" : "delta")];
     this.#seed = seed;
   }
 
