@@ -1,7 +1,7 @@
 import type { ChannelVersions, Checkpoint, CheckpointMetadata } from "@langchain/langgraph-checkpoint";
 import { commonItems } from "./common-items.ts";
 import { encodeBody } from "./checkpoint-body.ts";
-import type { BlobRow, CheckpointRow } from "./flush-statement.ts";
+import type { BlobRow, CheckpointRow } from "./commit.ts";
 import type { KnownCheckpoint, ValueRef } from "./known-checkpoints.ts";
 import type { ItemMarks, KnownItems } from "./known-items.ts";
 import { EMPTY_LIST, lengthOf, moveTail, newLineage, planList } from "./list-ref.ts";

@@ -8,6 +8,7 @@ import { decodeBody } from "./checkpoint-body.ts";
 import { wholeResult } from "./flush-statement.ts";
 import type { KnownCheckpoint, ValueRef } from "./known-checkpoints.ts";
 import type { ListRef } from "./list-ref.ts";
+import { namedStatement } from "./named-statement.ts";
 import type { SaverTables } from "./saver-tables.ts";
 import type { StoredRow, ValueCodec } from "./value-codec.ts";
 
@@ -87,7 +88,8 @@ export class CheckpointReader {
   /** The checkpoint with this id, or the newest one of the namespace, in one statement. */
   async tuple(threadId: string, ns: string, id: string | undefined): Promise<CheckpointTuple | undefined> {
     const [where, values] = whereOf({ threadId, ns, id });
-    const [tuple] = await this.#wholeTuples(`${this.#select(where)} ORDER BY c.id DESC LIMIT 1`, values);
+    // Every run begins with it, and planning takes as long as reading.
+    const [tuple] = await this.#wholeTuples(`${this.#select(where)} ORDER BY c.id DESC LIMIT 1`, values, "get");
     return tuple;
   }
 
@@ -229,10 +231,9 @@ export class CheckpointReader {
   }
 
   /** Reads few checkpoints with all they consist of, in one statement. */
-  async #wholeTuples(select: string, values: readonly unknown[]): Promise<CheckpointTuple[]> {
+  async #wholeTuples(select: string, values: readonly unknown[], purpose?: string): Promise<CheckpointTuple[]> {
     const { blobs, writes } = this.#contents("cp");
-    const { rows } = await this.#driver.query<AnyRow>(
-      `WITH cp AS MATERIALIZED (${select}), b AS (${blobs}), w AS (${writes})
+    const text = `WITH cp AS MATERIALIZED (${select}), b AS (${blobs}), w AS (${writes})
        SELECT 'checkpoint' AS kind, cp.thread_id, cp.thread, cp.generation, cp.ns, cp.id, cp.parent_id, cp.lineages, cp.up_tos,
               cp.type, cp.text, cp.bytes, NULL::int8 AS lineage, NULL::text[] AS types, NULL::bytea[] AS parts, NULL::text COLLATE "C" AS task_id, (row_number() OVER ())::int4 AS idx
          FROM cp
@@ -242,9 +243,9 @@ export class CheckpointReader {
         UNION ALL
        SELECT 'writes', NULL, w.thread, NULL, w.ns, w.id, NULL, NULL, NULL, w.type, w.text, w.bytes, NULL, NULL, NULL, w.task_id, w.idx
          FROM w
-        ORDER BY task_id NULLS FIRST, idx`,
-      values,
-    );
+        ORDER BY task_id NULLS FIRST, idx`;
+    const statement = purpose === undefined ? text : namedStatement(purpose, text);
+    const { rows } = await this.#driver.query<AnyRow>(statement, values);
     const checkpoints: CheckpointRow[] = [];
     const contents = new Contents(this.#codec);
     for (const row of rows) {

@@ -1,10 +1,12 @@
 import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
 import { isConnectionError } from "../postgres-errors.ts";
-import { advisoryKey } from "../postgres-tables.ts";
 import type { NamedStatement, SqlClient, SqlDriver } from "../sql-driver.ts";
 import { CommitQueue } from "./commit-queue.ts";
-import { flushStatement, flushValues, verdicts } from "./flush-statement.ts";
-import type { Commit, Verdict, VerdictRow } from "./flush-statement.ts";
+import { flushStatement, verdicts } from "./flush-statement.ts";
+import { flushValues } from "./flush-values.ts";
+import type { Commit, Verdict } from "./commit.ts";
+import type { VerdictRow } from "./flush-statement.ts";
+import { namedStatement } from "./named-statement.ts";
 import type { SaverTables } from "./saver-tables.ts";
 
 /** Waits up to some eight seconds in all: a server that restarts or fails over is back by then. */
@@ -14,7 +16,10 @@ const RETRIES = { maxAttempts: 11, backoff: new ExponentialBackoff({ initialDela
 export class CheckpointWriter {
   readonly #driver: SqlDriver;
   readonly #tables: SaverTables;
-  readonly #statement: NamedStatement;
+  /** Also makes threads. */
+  readonly #beginning: NamedStatement;
+  /** For threads that are there. */
+  readonly #going: NamedStatement;
   readonly #queue: CommitQueue;
   /** Commits that were sent over a connection that was lost: the server may still be at it. */
   readonly #unsure = new WeakSet<Commit>();
@@ -22,9 +27,8 @@ export class CheckpointWriter {
   constructor(driver: SqlDriver, tables: SaverTables, options: { readonly lanes: number }) {
     this.#driver = driver;
     this.#tables = tables;
-    const text = flushStatement(tables);
-    // By its text: a pool may serve several schemas, and several releases of this package.
-    this.#statement = { name: `perdure_flush_${advisoryKey(text)}`, text };
+    this.#beginning = namedStatement("begin", flushStatement(tables, { begins: true }));
+    this.#going = namedStatement("flush", flushStatement(tables, { begins: false }));
     this.#queue = new CommitQueue({ flush: (commits) => this.#flush(commits), lanes: options.lanes });
   }
 
@@ -40,7 +44,7 @@ export class CheckpointWriter {
 
   /** Stores a commit in a transaction that holds the thread's row. */
   async flushOn(client: SqlClient, commit: Commit): Promise<Verdict> {
-    const { rows } = await client.query<VerdictRow>(this.#statement.text, flushValues([commit]));
+    const { rows } = await client.query<VerdictRow>(this.#beginning.text, flushValues([commit]));
     return verdicts(1, rows)[0] as Verdict;
   }
 
@@ -55,15 +59,29 @@ export class CheckpointWriter {
     await retry(handleWhen(isTransient), RETRIES).execute(async ({ attempt }) => {
       if (attempt > 0) left = await this.#withoutStored(left, found);
       if (left.length === 0) return;
-      const sent = left.map(({ commit }) => commit);
-      const { rows } = await this.#driver.commit<VerdictRow>(this.#statement, flushValues(sent)).catch((error) => {
-        if (isTransient(error)) for (const commit of sent) this.#unsure.add(commit);
-        throw error;
-      });
-      const judged = verdicts(left.length, rows);
-      for (const [position, { index }] of left.entries()) found[index] = judged[position];
+      const judge = async (statement: NamedStatement): Promise<void> => {
+        const judged = await this.#send(
+          statement,
+          left.map(({ commit }) => commit),
+        );
+        for (const [position, { index }] of left.entries()) found[index] = judged[position];
+        left = left.filter(({ index }) => found[index] === undefined);
+      };
+      if (left.every(({ commit }) => !mayBegin(commit))) await judge(this.#going);
+      // A thread without a verdict is locked, or is not there.
+      if (left.length > 0) await judge(this.#beginning);
     });
     return found;
+  }
+
+  async #send(statement: NamedStatement, commits: readonly Commit[]): Promise<(Verdict | undefined)[]> {
+    try {
+      const { rows } = await this.#driver.commit<VerdictRow>(statement, flushValues(commits));
+      return verdicts(commits.length, rows);
+    } catch (error) {
+      if (isTransient(error)) for (const commit of commits) this.#unsure.add(commit);
+      throw error;
+    }
   }
 
   /**
@@ -99,6 +117,11 @@ export class CheckpointWriter {
     }
     return left.filter((each) => !stored.has(each));
   }
+}
+
+/** A checkpoint that stands on nothing is the first of its thread, most of the time. */
+function mayBegin({ checkpoint, condition }: Commit): boolean {
+  return checkpoint !== undefined && condition.basis === undefined;
 }
 
 /** A lost connection, a deadlock, or a transaction that has to be run again (SQLSTATE class 40). */

@@ -1,5 +1,5 @@
 import { isPerdureError } from "../../errors/index.ts";
-import type { Commit, Verdict } from "./flush-statement.ts";
+import type { Commit, Verdict } from "./commit.ts";
 
 /** How a {@link CommitQueue} stores what it has gathered. */
 export interface CommitQueueOptions {

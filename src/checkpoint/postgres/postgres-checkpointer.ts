@@ -29,7 +29,7 @@ import { draftCheckpoint } from "./checkpoint-draft.ts";
 import type { CheckpointDraft } from "./checkpoint-draft.ts";
 import { CheckpointReader } from "./checkpoint-reader.ts";
 import { CheckpointWriter } from "./checkpoint-writer.ts";
-import type { Commit, Verdict } from "./flush-statement.ts";
+import type { Commit, Verdict } from "./commit.ts";
 import { KnownCheckpoints } from "./known-checkpoints.ts";
 import type { KnownCheckpoint } from "./known-checkpoints.ts";
 import { KnownItems } from "./known-items.ts";
@@ -286,7 +286,7 @@ export class PostgresCheckpointer extends Checkpointer {
     newVersions: ChannelVersions,
   ): Promise<KnownCheckpoint | undefined> {
     if (parentId !== undefined) return this.#reader.known(threadId, ns, parentId);
-    const old = Object.keys(values).filter((channel) => !(channel in newVersions));
+    const old = Object.keys(values).filter((channel) => channel in versions && !(channel in newVersions));
     if (old.length === 0) return undefined;
     const firsts = await this.#reader.firsts(threadId, ns);
     return firsts.find(({ refs, versions: of }) =>

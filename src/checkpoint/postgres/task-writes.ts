@@ -3,8 +3,8 @@ import type { PendingWrite } from "@langchain/langgraph-checkpoint";
 import { isOutputChannel } from "../answers.ts";
 import type { CommitPlace } from "../commit-guard.ts";
 import { refuseFunction } from "../strict-serializer.ts";
-import { RESULT_IDX } from "./flush-statement.ts";
-import type { WritesRow } from "./flush-statement.ts";
+import { RESULT_IDX } from "./commit.ts";
+import type { WritesRow } from "./commit.ts";
 import type { ValueCodec } from "./value-codec.ts";
 
 /** Rows of what is neither a result nor has a place of its own in LangGraph; replaced. */

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { PerdureError } from "perdure/errors";
 import { CommitQueue } from "../../../src/checkpoint/postgres/commit-queue.ts";
-import type { Commit, Verdict } from "../../../src/checkpoint/postgres/flush-statement.ts";
+import type { Commit, Verdict } from "../../../src/checkpoint/postgres/commit.ts";
 
 const MADE: Verdict = { made: true, thread: 1, generation: 0, epoch: 0, head: undefined };
 
