@@ -231,7 +231,10 @@ function rememberTypes(serde: SerializerProtocol): SerializerProtocol {
       return [type, copy];
     },
     loadsTyped(type: string, data: Uint8Array | string) {
-      return serde.loadsTyped(typeof data === "string" ? type : (types.get(data) ?? type), data);
+      const own = typeof data === "string" ? undefined : types.get(data);
+      if (typeof data === "string" || own === undefined) return serde.loadsTyped(type, data);
+      // Bytes come back as they are: whoever changes what was read must not change what is stored.
+      return serde.loadsTyped(own, data.slice());
     },
   };
 }

@@ -19,8 +19,8 @@ export const SOURCE_FAULTS: Readonly<Record<string, readonly SourcePatch[]>> = {
     { file: "list-ref.ts", from: "!before.sealed && last.lineage.tip === stored", to: "stored > 0" },
     {
       file: "flush-statement.ts",
-      from: "JOIN judged j ON j.n = x.n AND j.ok\n), stored_writes",
-      to: "JOIN judged j ON j.n = x.n AND j.ok\n  ON CONFLICT DO NOTHING\n), stored_writes",
+      from: "JOIN judged j ON j.n = x.n AND j.ok\n), new_writes",
+      to: "JOIN judged j ON j.n = x.n AND j.ok\n  ON CONFLICT DO NOTHING\n), new_writes",
     },
   ],
   /** The newest item of what is appended is left out. */
