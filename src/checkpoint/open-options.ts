@@ -26,8 +26,9 @@ export interface OpenCheckpointerOptions {
    */
   readonly connectTimeoutMs?: number | undefined;
   /**
-   * After how long the server ends a statement. For postgres:// URLs.
-   * @default the server's own setting
+   * After how long the server ends a statement, and a commit gives up waiting for a thread whose row another
+   * transaction has locked. For postgres:// URLs.
+   * @default the server's own setting; a commit waits as long as the lock is held
    */
   readonly statementTimeoutMs?: number | undefined;
   /**

@@ -1,4 +1,5 @@
 import type { Pool } from "pg";
+import { PerdureError } from "../errors/index.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import { connectPostgresPool, connectPostgresUrl } from "./connect-postgres.ts";
 import type { PostgresConnection } from "./connect-postgres.ts";
@@ -25,15 +26,26 @@ export async function openPostgresPool(pool: Pool, options: PostgresOptions): Pr
 
 /** Sees to the tables; shared with PGlite. */
 export async function preparePostgres(driver: SqlDriver, address: DatabaseAddress, setup: boolean): Promise<void> {
+  await assertUtf8(driver, address);
   if (setup) await createPostgresTables(driver, address);
   else await assertPostgresTables(driver, address);
+}
+
+/** Any other encoding lacks characters that a state may have: the commit would fail long after. */
+async function assertUtf8(driver: SqlDriver, { description }: DatabaseAddress): Promise<void> {
+  const { rows } = await driver.query<{ encoding: string }>("SELECT current_setting('server_encoding') AS encoding");
+  const encoding = rows[0]?.encoding;
+  if (encoding === "UTF8") return;
+  throw new PerdureError("CHECKPOINTER_UNSUPPORTED", `${description} has the encoding ${encoding}.`, {
+    hint: "Use a database that was made with ENCODING 'UTF8'.",
+  });
 }
 
 async function openPostgres(
   { pool, driver, address }: PostgresConnection,
   options: PostgresOptions,
 ): Promise<Checkpointer> {
-  const { setup, serde, cacheThreads } = options;
+  const { setup, serde, cacheThreads, statementTimeoutMs } = options;
   try {
     await preparePostgres(driver, address, setup);
     const locks = new PostgresLocks(driver, address);
@@ -46,6 +58,7 @@ async function openPostgres(
       serde,
       cacheThreads,
       lanes: LANES,
+      lockTimeoutMs: statementTimeoutMs,
       onceAtOnce: Math.max(1, Math.floor((pool.options.max ?? 10) / 2)),
       locks,
     });

@@ -78,6 +78,12 @@ export function explainDatabaseError(error: unknown, address: DatabaseAddress): 
       "Lower poolSize, raise the server's max_connections, or put a pooler in between.",
     );
   }
+  if (code === "25006") {
+    return unreachable(
+      `the server at ${server} takes no writes: ${messageOf(error)}.`,
+      "It is a standby, or set to read only: connect to the primary.",
+    );
+  }
   if (POOL_ENDED.test(messageOf(error))) return checkpointerClosed(description);
   if (code === "42P01" || code === "3F000") return tableMissing(address, messageOf(error), error);
   if (isConnectionError(error)) {

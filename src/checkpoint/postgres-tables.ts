@@ -29,7 +29,7 @@ export async function createPostgresTables(driver: SqlDriver, address: DatabaseA
   }
 }
 
-/** Throws `CHECKPOINTER_TABLE_MISSING` unless every table is there. */
+/** Throws `CHECKPOINTER_TABLE_MISSING` unless every table is there, and as this version needs it. */
 export async function assertPostgresTables(
   driver: SqlDriver,
   address: DatabaseAddress,
@@ -40,6 +40,11 @@ export async function assertPostgresTables(
     [Object.values(TABLE_NAMES), address.schema],
   );
   if (rows.length > 0) throw tableMissing(address, rows.map(({ name }) => name).join(", "), cause);
+  const tables = saverTables(address.schema);
+  const newest = saverMigrations(tables).length - 1;
+  const done = await driver.query<{ v: number }>(`SELECT v FROM ${tables.migrations} ORDER BY v DESC LIMIT 1`);
+  const v = done.rows[0]?.v ?? -1;
+  if (v < newest) throw tableMissing(address, `migration ${newest}; its last one is ${v}`, cause);
 }
 
 /**

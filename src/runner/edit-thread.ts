@@ -145,11 +145,13 @@ async function edit(
   return saver.recordedWith;
 }
 
-/** The step of the input of the turn that a checkpoint belongs to. */
+/** The step of the input of the turn that a checkpoint belongs to; of the oldest one left where that was pruned. */
 async function inputStepBefore({ checkpointer }: Driver, checkpoint: CheckpointTuple): Promise<number> {
-  let tuple: CheckpointTuple | undefined = checkpoint;
-  while (tuple !== undefined && tuple.metadata?.source !== "input") {
-    tuple = tuple.parentConfig && (await checkpointer.getTuple(tuple.parentConfig));
+  let oldest = checkpoint;
+  while (oldest.metadata?.source !== "input" && oldest.parentConfig !== undefined) {
+    const parent = await checkpointer.getTuple(oldest.parentConfig);
+    if (parent === undefined) break;
+    oldest = parent;
   }
-  return tuple?.metadata?.step ?? -1;
+  return oldest.metadata?.step ?? -1;
 }

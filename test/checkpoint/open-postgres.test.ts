@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { inspect } from "node:util";
-import { Pool } from "pg";
+import { Client, Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isPerdureError } from "perdure/errors";
 import type { PerdureError } from "perdure/errors";
@@ -87,6 +87,34 @@ describeWithPostgres("a Postgres server that answers", () => {
     );
     expect(error.code).toBe("CHECKPOINTER_UNREACHABLE");
     expect(error.hint).toContain("ssl");
+  });
+
+  it("but takes no writes says so", async () => {
+    const url = changed((to) => to.searchParams.set("options", "-c default_transaction_read_only=on"));
+    const error = await errorOf(openCheckpointer(url));
+    expect(error.code).toBe("CHECKPOINTER_UNREACHABLE");
+    expect(error.hint).toContain("primary");
+  });
+
+  it("with a database that lacks characters is refused before anything is stored", async () => {
+    const latin = await freshDatabase("ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+    const error = await errorOf(openCheckpointer(latin.url));
+    expect(error.code).toBe("CHECKPOINTER_UNSUPPORTED");
+    expect(error.message).toContain("LATIN1");
+    await latin.drop();
+  });
+
+  it("with tables of an older version is refused where they may not be changed", async () => {
+    await (await openCheckpointer(database.url)).close();
+    const admin = new Client({ connectionString: database.url });
+    await admin.connect();
+    await admin.query("DELETE FROM perdure_migrations WHERE v > 3");
+    const error = await errorOf(openCheckpointer(database.url, { setup: false }));
+    expect(error.code).toBe("CHECKPOINTER_TABLE_MISSING");
+    expect(error.message).toContain("its last one is 3");
+    await admin.query("DROP SCHEMA public CASCADE");
+    await admin.query("CREATE SCHEMA public");
+    await admin.end();
   });
 
   it("is described without user, password and parameters, from a URL and from a pool", async () => {

@@ -123,6 +123,17 @@ describeWithPostgres("connections to Postgres", () => {
       await checkpointer.close();
     });
 
+    it("gives up after statementTimeoutMs when somebody else has locked its thread, and stores nothing", async () => {
+      const checkpointer = await openCheckpointer(database.url, { statementTimeoutMs: 500 });
+      const threadId = newThread();
+      const parent = await put(checkpointer, { threadId });
+      await whileHeld(threadId, async () => {
+        await expect(put(checkpointer, { threadId, parent })).rejects.toMatchObject({ code: "THREAD_BUSY" });
+      });
+      expect((await read(checkpointer, threadId))?.config.configurable?.["checkpoint_id"]).toBe(parent);
+      await checkpointer.close();
+    });
+
     it("is ended by the server after statementTimeoutMs, stores nothing, and its connection is sound", async () => {
       const checkpointer = await openCheckpointer(database.url, { statementTimeoutMs: 2_000, poolSize: 1 });
       const threadId = newThread();

@@ -97,6 +97,17 @@ describeOnEachCheckpointer("runner.fork", (store) => {
     for (const checkpoint of before) expect(after).toContainEqual(checkpoint);
   });
 
+  test("counts the steps of its turn also when the input of the turn was pruned", async () => {
+    const runner = createRunner(chain, { name: "chain", checkpointer: store.checkpointer });
+    const thread = store.newThread();
+    for (const log of ["one", "two"]) await runner.start(thread, { log });
+    await store.checkpointer.prune({ threadId: thread, keepNewest: 2 });
+    const beforeB = (await collect(runner.history(thread))).at(-1)!;
+    expect(beforeB).toMatchObject({ step: 5, next: ["b"] });
+    await runner.fork(thread, { checkpointId: beforeB.checkpointId });
+    expect(await runner.continue(thread, { maxSteps: 3 })).toMatchObject({ status: "done" });
+  });
+
   test("of a done checkpoint is done", async () => {
     const runner = createRunner(chain, { name: "chain", checkpointer: store.checkpointer });
     const thread = store.newThread();

@@ -15,11 +15,11 @@ export interface FreshDatabase {
 export const describeWithPostgres = describe.skipIf(inject("postgresUrl") === "");
 
 /** Creates a database with a random name on the Postgres server of this test run. */
-export async function freshDatabase(): Promise<FreshDatabase> {
+export async function freshDatabase(options = ""): Promise<FreshDatabase> {
   const server = inject("postgresUrl");
   if (server === "") throw new Error("No Postgres in this test run: put the test under describeWithPostgres.");
   const name = `test_${randomUUID().replaceAll("-", "")}`;
-  await query(server, `CREATE DATABASE ${name}`);
+  await query(server, `CREATE DATABASE ${name} ${options}`);
   const url = new URL(server);
   url.pathname = `/${name}`;
   return { url: url.href, drop: () => drop(server, name) };

@@ -2,6 +2,7 @@ import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
 import { isConnectionError } from "../postgres-errors.ts";
 import type { NamedStatement, SqlClient, SqlDriver } from "../sql-driver.ts";
 import { CommitQueue } from "./commit-queue.ts";
+import type { CommitQueueOptions } from "./commit-queue.ts";
 import { flushStatement, verdicts } from "./flush-statement.ts";
 import { flushValues } from "./flush-values.ts";
 import type { Commit, Verdict } from "./commit.ts";
@@ -24,12 +25,12 @@ export class CheckpointWriter {
   /** Commits that were sent over a connection that was lost: the server may still be at it. */
   readonly #unsure = new WeakSet<Commit>();
 
-  constructor(driver: SqlDriver, tables: SaverTables, options: { readonly lanes: number }) {
+  constructor(driver: SqlDriver, tables: SaverTables, options: Omit<CommitQueueOptions, "flush">) {
     this.#driver = driver;
     this.#tables = tables;
     this.#beginning = namedStatement("begin", flushStatement(tables, { begins: true }));
     this.#going = namedStatement("flush", flushStatement(tables, { begins: false }));
-    this.#queue = new CommitQueue({ flush: (commits) => this.#flush(commits), lanes: options.lanes });
+    this.#queue = new CommitQueue({ ...options, flush: (commits) => this.#flush(commits) });
   }
 
   /** Resolves when the commit is stored, or refused with what was found. */

@@ -1,4 +1,4 @@
-import { isPerdureError } from "../../errors/index.ts";
+import { PerdureError, isPerdureError } from "../../errors/index.ts";
 import type { Commit, Verdict } from "./commit.ts";
 
 /** How a {@link CommitQueue} stores what it has gathered. */
@@ -7,6 +7,11 @@ export interface CommitQueueOptions {
   readonly flush: (commits: readonly Commit[]) => Promise<(Verdict | undefined)[]>;
   /** How many flushes may be under way at once, each on a connection of its own. */
   readonly lanes: number;
+  /**
+   * After how long a commit gives up waiting for its thread, in milliseconds.
+   * @default it does not
+   */
+  readonly lockTimeoutMs?: number | undefined;
 }
 
 const UNIQUE_VIOLATION = "23505";
@@ -28,7 +33,8 @@ const LONGEST_WAIT_MS = 250;
 const AGAIN_BYTES_PER_MS = 20_000;
 
 /** The clock's own: a program that tests with a fake one would wait forever. */
-const { setImmediate: soon, setTimeout: later } = globalThis;
+const { setImmediate: soon, setTimeout: later, performance: clock } = globalThis;
+const now = clock.now.bind(clock);
 
 /**
  * Gathers the commits of all threads and stores what has gathered whenever a connection is free, so that
@@ -41,8 +47,8 @@ export class CommitQueue {
   /** By thread; a thread whose commits are in flight, or that is locked, waits. */
   readonly #waiting = new Map<string, Waiting[]>();
   readonly #inFlight = new Set<string>();
-  /** Threads that were found locked, how often. */
-  readonly #locked = new Map<string, number>();
+  /** Threads that were found locked: how often, and since when. */
+  readonly #locked = new Map<string, { readonly times: number; readonly since: number }>();
   readonly #idle = new Set<() => void>();
   #flushes = 0;
   #scheduled = false;
@@ -154,9 +160,14 @@ export class CommitQueue {
 
   /** Before whatever else waits in the thread, and in flight until then. */
   #again(threadId: string, commits: readonly Waiting[]): void {
+    const { times, since } = this.#locked.get(threadId) ?? { times: 0, since: now() };
+    const { lockTimeoutMs = Number.POSITIVE_INFINITY } = this.#options;
+    if (now() - since > lockTimeoutMs) {
+      for (const each of commits) this.#failed(each, threadLocked(threadId, lockTimeoutMs));
+      return;
+    }
     this.#waiting.set(threadId, [...commits, ...(this.#waiting.get(threadId) ?? [])]);
-    const times = this.#locked.get(threadId) ?? 0;
-    this.#locked.set(threadId, times + 1);
+    this.#locked.set(threadId, { times: times + 1, since });
     const bytes = commits.reduce((sum, { commit }) => sum + sizeOf(commit), 0);
     const wait = Math.min(FIRST_WAIT_MS * 2 ** times, LONGEST_WAIT_MS) + bytes / AGAIN_BYTES_PER_MS;
     later(() => {
@@ -192,6 +203,16 @@ export class CommitQueue {
     }
     for (const [threadId, commits] of locked) this.#again(threadId, commits);
   }
+}
+
+function threadLocked(threadId: string, afterMs: number): PerdureError {
+  return new PerdureError(
+    "THREAD_BUSY",
+    `another transaction has held the row of thread "${threadId}" for ${afterMs} ms.`,
+    {
+      hint: "Nothing was stored. Look for a session that is idle in a transaction (pg_stat_activity), then try again.",
+    },
+  );
 }
 
 /** A statement may touch a row once only. */

@@ -52,6 +52,8 @@ export interface PostgresCheckpointerParts {
   readonly cacheThreads: number;
   /** How many flushes may be under way at once. */
   readonly lanes: number;
+  /** How long a commit waits for a thread that is locked; as long as it takes when absent. */
+  readonly lockTimeoutMs?: number | undefined;
   /** How many transactions of once.tx may be open at once. */
   readonly onceAtOnce: number;
   readonly locks: {
@@ -100,7 +102,7 @@ export class PostgresCheckpointer extends Checkpointer {
     this.#driver = parts.driver;
     this.#reader = new CheckpointReader(parts.driver, this.#codec, tables);
     this.#listing = new ThreadListing(parts.driver, this.#codec, tables);
-    this.#writer = new CheckpointWriter(parts.driver, tables, { lanes: parts.lanes });
+    this.#writer = new CheckpointWriter(parts.driver, tables, parts);
     this.#transactions = new ThreadTransactions(parts.driver, this.#codec, tables);
     this.#pruner = new ThreadPruner({
       driver: parts.driver,

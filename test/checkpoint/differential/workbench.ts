@@ -18,7 +18,7 @@ import { spoil } from "./spoil.ts";
 import type { ChannelChange, HistoryStep, ListStep, NewestStep, Place, PutStep, Step, WritesStep } from "./step.ts";
 
 /** The answer to a commit that was refused. */
-export const REFUSED = "refused";
+const REFUSED = "refused";
 
 const MOST_HELD = 40;
 const MOST_POOLED = 12;

@@ -154,6 +154,21 @@ it("a thread that was locked is free again after its commit failed", async () =>
   await queue.settled();
 });
 
+it("a commit gives up after lockTimeoutMs, and what follows it in its thread is tried", async () => {
+  const first = commit("a");
+  const queue = new CommitQueue({
+    lanes: 1,
+    lockTimeoutMs: 20,
+    flush: async (commits) => commits.map((each) => (each === first ? undefined : MADE)),
+  });
+  const waits = queue.add(first);
+  await turn();
+  const next = queue.add(commit("a"));
+  await expect(waits).rejects.toMatchObject({ code: "THREAD_BUSY" });
+  expect(await next).toEqual(MADE);
+  await queue.settled();
+});
+
 it("when the database can't be reached nobody waits for more than one attempt", async () => {
   let flushes = 0;
   const queue = new CommitQueue({
