@@ -1,6 +1,7 @@
 import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
 import { interruptId } from "../checkpoint/index.ts";
 import type { Checkpointer } from "../checkpoint/index.ts";
+import { answeredWithoutMark } from "./answered-without-mark.ts";
 import { openInterrupt } from "./open-question.ts";
 import type { Question } from "./open-question.ts";
 import { asksItself, writesByTask } from "./pending-writes.ts";
@@ -50,11 +51,13 @@ export async function nestedQuestions(
   };
 
   const ids = new Set(tasks.map(({ id }) => id));
+  const answeredAtRoot = await answeredWithoutMark(checkpointer, threadId, writes);
   for (const entry of inOrder(writes)) {
     const [taskId, task] = entry;
     if (ids.has(taskId)) continue;
     const root = roots.find(({ id }) => isSame(writes.get(id), task)) ?? roots[0];
-    if (root !== undefined) addTask(belowOf(root.id), root.node, "", headCheckpointId, entry);
+    if (root !== undefined)
+      addTask(belowOf(root.id), root.node, "", headCheckpointId, entry, answeredAtRoot.has(taskId));
   }
 
   // "node:task" for an ordinary subgraph, "node" for one with a memory of its own (`checkpointer: true`)
@@ -68,8 +71,10 @@ export async function nestedQuestions(
     if (root === undefined || !isCurrent(namespace, root.id, byNamespace)) continue;
     const below = belowOf(root.id);
     below.checkpointIds.push(tuple.checkpoint.id);
-    for (const entry of inOrder(byNamespace.get(namespace) ?? new Map<string, TaskWrites>())) {
-      addTask(below, root.node, namespace, tuple.checkpoint.id, entry);
+    const tasksBelow = byNamespace.get(namespace) ?? new Map<string, TaskWrites>();
+    const answered = await answeredWithoutMark(checkpointer, threadId, tasksBelow);
+    for (const entry of inOrder(tasksBelow)) {
+      addTask(below, root.node, namespace, tuple.checkpoint.id, entry, answered.has(entry[0]));
     }
   }
   return found;
@@ -82,10 +87,11 @@ function addTask(
   namespace: string,
   checkpointId: string,
   [taskId, task]: readonly [string, TaskWrites],
+  isAnswered: boolean,
 ): void {
   below.answers += task.answers.length; // of finished tasks too, or an answer that comes meanwhile leaves the sum as it was
   if (task.interrupt === undefined || task.finished) return;
-  if (asksItself(task)) {
+  if (asksItself(task) && !isAnswered) {
     const open = openInterrupt(interruptId(taskId, task.answers.length), node, task.interrupt);
     below.open.push({
       interrupt: namespace === "" ? open : { ...open, namespace },

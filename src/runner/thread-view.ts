@@ -2,6 +2,7 @@ import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
 import type { Checkpointer, ThreadRecord } from "../checkpoint/index.ts";
 import { EMPTY_RECORD, interruptId } from "../checkpoint/index.ts";
 import { PerdureError } from "../errors/index.ts";
+import { answeredWithoutMark } from "./answered-without-mark.ts";
 import type { CheckpointView, Engine } from "./engine.ts";
 import { breakpointId, breakpointInsideId } from "./breakpoint-id.ts";
 import { NOTHING_BELOW, nestedQuestions } from "./nested-questions.ts";
@@ -119,24 +120,6 @@ async function look(
     const { name, message } = thrown instanceof Error ? thrown : new Error(String(thrown));
     return { ...before, problem: { name, message } };
   }
-}
-
-/**
- * Tasks whose question LangGraph stored alone, without our mark, and which was answered through a runner since: they
- * run, and what they ask next is marked. Shown as open it would take a second answer, meant for it, for the next one.
- */
-async function answeredWithoutMark(
-  checkpointer: Checkpointer,
-  threadId: string,
-  writes: ReadonlyMap<string, TaskWrites>,
-): Promise<ReadonlySet<string>> {
-  const answered = new Set<string>();
-  for (const [id, { interrupt, answers, finished }] of writes) {
-    if (finished || interrupt === undefined || interrupt.perdure !== undefined || answers.length === 0) continue;
-    const last = await checkpointer.readAnswer(threadId, interruptId(id, answers.length - 1));
-    if (last !== undefined) answered.add(id);
-  }
-  return answered;
 }
 
 /** The view as callers see it. */

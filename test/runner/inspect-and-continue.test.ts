@@ -222,6 +222,19 @@ describeOnEachCheckpointer("a thread that plain LangGraph began", (store) => {
     expect((await plain.getState({ configurable: { thread_id: thread } })).values).toEqual(done.values);
   });
 
+  test("is answered once by a runner where it asked in a subgraph", async () => {
+    const thread = store.newThread();
+    const outer = new StateGraph(TextLog).addNode("inside", graph.compile()).addEdge(START, "inside");
+    await outer.compile({ checkpointer: store.checkpointer }).invoke({}, { configurable: { thread_id: thread } });
+    const runner = createRunner(outer, { name: "r", checkpointer: store.checkpointer });
+    const asked = await runner.inspect(thread);
+    expect(asked).toMatchObject({ status: "interrupted", interrupts: [{ value: "first?" }] });
+    const second = await runner.resume(thread, { [asked.interrupts[0]!.id]: "a" });
+    expect(second).toMatchObject({ status: "interrupted", interrupts: [{ value: "second?" }] });
+    const done = await runner.resume(thread, { answer: "b" });
+    expect(done).toMatchObject({ status: "done", values: { log: ["a", "b"] } });
+  });
+
   test("a thread that a runner drove can be read by plain LangGraph, and by its history", async () => {
     const thread = store.newThread();
     const runner = createRunner(graph, { name: "r", checkpointer: store.checkpointer });
