@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
 import { TASKS, maxChannelVersion } from "@langchain/langgraph-checkpoint";
 import type { Checkpoint, CheckpointMetadata, CheckpointTuple } from "@langchain/langgraph-checkpoint";
-import { PerdureError } from "../../errors/index.ts";
 import { nextChannelVersion } from "../channel-version.ts";
 import type { SqlClient } from "../sql-driver.ts";
 import { decodeBody } from "./checkpoint-body.ts";
+import { CheckpointContents } from "./checkpoint-contents.ts";
+import type { BlobsRow, WritesRow } from "./checkpoint-contents.ts";
 import { wholeResult } from "./flush-statement.ts";
 import type { KnownCheckpoint, ValueRef } from "./known-checkpoints.ts";
 import type { ListRef } from "./list-ref.ts";
@@ -41,24 +42,6 @@ type AnyRow =
   | (CheckpointRow & { readonly kind: "checkpoint" })
   | (Omit<BlobsRow, "start"> & { readonly kind: "blobs"; readonly idx: number })
   | (WritesRow & { readonly kind: "writes" });
-
-/** All rows of a lineage: their texts joined where all are text, else each with its type. */
-interface BlobsRow {
-  readonly thread: unknown;
-  readonly lineage: unknown;
-  /** The index of the first item. */
-  readonly start: number;
-  readonly text: string | null;
-  readonly types: readonly (string | null)[] | null;
-  readonly parts: readonly Uint8Array[] | null;
-}
-
-interface WritesRow extends StoredRow {
-  readonly thread: unknown;
-  readonly ns: string;
-  readonly id: string;
-  readonly task_id: string;
-}
 
 interface DecodedRow {
   readonly row: CheckpointRow;
@@ -247,7 +230,7 @@ export class CheckpointReader {
     const statement = purpose === undefined ? text : namedStatement(purpose, text);
     const { rows } = await this.#driver.query<AnyRow>(statement, values);
     const checkpoints: CheckpointRow[] = [];
-    const contents = new Contents(this.#codec);
+    const contents = new CheckpointContents(this.#codec);
     for (const row of rows) {
       if (row.kind === "checkpoint") checkpoints.push(row);
       else if (row.kind === "blobs") contents.addBlobs({ ...row, start: row.idx });
@@ -287,7 +270,10 @@ export class CheckpointReader {
     return { row, checkpoint: { ...checkpoint, id: row.id }, metadata, refs };
   }
 
-  async #assemble({ row, checkpoint, metadata, refs }: DecodedRow, contents: Contents): Promise<CheckpointTuple> {
+  async #assemble(
+    { row, checkpoint, metadata, refs }: DecodedRow,
+    contents: CheckpointContents,
+  ): Promise<CheckpointTuple> {
     const { thread_id, ns, id, parent_id } = row;
     const thread = Number(row.thread);
     const values = await Promise.all(
@@ -312,89 +298,13 @@ export class CheckpointReader {
         WHERE w.thread = $1 AND w.ns = $2 AND w.checkpoint_id = $3 ORDER BY w.task_id, w.idx`,
       [Number(thread), ns, parent_id],
     );
-    const contents = new Contents(this.#codec);
+    const contents = new CheckpointContents(this.#codec);
     for (const row of rows) contents.addWrites(row);
     const writes = await contents.writesOf(Number(thread), ns, parent_id as string);
     checkpoint.channel_values[TASKS] = writes.filter(([, channel]) => channel === TASKS).map(([, , value]) => value);
     const versions = Object.values(checkpoint.channel_versions);
     checkpoint.channel_versions[TASKS] =
       versions.length > 0 ? (maxChannelVersion(...versions) as number) : nextChannelVersion(undefined);
-  }
-}
-
-/** The values and writes that were read for some checkpoints. */
-class Contents {
-  readonly #codec: ValueCodec;
-  readonly #blobs = new Map<string, { readonly start: number; readonly rows: readonly StoredRow[] }>();
-  readonly #items = new Map<string, Promise<unknown[]>>();
-  readonly #writes = new Map<string, WritesRow[]>();
-
-  constructor(codec: ValueCodec) {
-    this.#codec = codec;
-  }
-
-  addBlobs({ thread, lineage, start, text, types, parts }: BlobsRow): void {
-    const rows: StoredRow[] =
-      types === null || parts === null
-        ? [{ type: null, text, bytes: null }]
-        : types.map((type, index) => {
-            const bytes = parts[index] as Uint8Array;
-            return type === null
-              ? { type, text: Buffer.from(bytes).toString(), bytes: null }
-              : { type, text: null, bytes };
-          });
-    this.#blobs.set(`${Number(thread)} ${Number(lineage)}`, { start, rows });
-  }
-
-  addWrites(row: WritesRow): void {
-    const key = JSON.stringify([Number(row.thread), row.ns, row.id]);
-    const rows = this.#writes.get(key);
-    if (rows === undefined) this.#writes.set(key, [row]);
-    else rows.push(row);
-  }
-
-  async value(thread: number, ref: ValueRef): Promise<unknown> {
-    if (ref.kind === "inline") return ref.value;
-    if (ref.kind === "blob") return this.#codec.load(this.#found(thread, ref.lineage).rows[0] as StoredRow);
-    const list: unknown[] = [];
-    for (const { lineage, upTo } of ref.ref.segments) {
-      const { start } = this.#found(thread, lineage.id);
-      const items = await this.#itemsOf(thread, lineage.id);
-      for (let index = list.length; index < upTo; index += 1) list.push(items[index - start]);
-    }
-    return list;
-  }
-
-  async writesOf(thread: number, ns: string, id: string): Promise<[string, string, unknown][]> {
-    const rows = this.#writes.get(JSON.stringify([thread, ns, id])) ?? [];
-    const loaded = await Promise.all(
-      rows.map(async (row) => {
-        const pairs = (await this.#codec.load(row)) as [string, unknown][];
-        return pairs.map(([channel, value]): [string, string, unknown] => [row.task_id, channel, value]);
-      }),
-    );
-    return loaded.flat();
-  }
-
-  #itemsOf(thread: number, lineage: number): Promise<unknown[]> {
-    const key = `${thread} ${lineage}`;
-    let items = this.#items.get(key);
-    if (items === undefined) this.#items.set(key, (items = this.#codec.loadItems(this.#found(thread, lineage).rows)));
-    return items;
-  }
-
-  #found(thread: number, lineage: number): { readonly start: number; readonly rows: readonly StoredRow[] } {
-    const found = this.#blobs.get(`${thread} ${lineage}`);
-    if (found === undefined) {
-      throw new PerdureError(
-        "CHECKPOINT_DAMAGED",
-        `the rows of lineage ${lineage} of thread key ${thread} are missing.`,
-        {
-          hint: "Somebody deleted rows of perdure_blobs by hand; use prune and deleteThread. Restore them from a backup.",
-        },
-      );
-    }
-    return found;
   }
 }
 
