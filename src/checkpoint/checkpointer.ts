@@ -1,5 +1,6 @@
 import { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
-import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
+import type { CheckpointTuple, PendingWrite } from "@langchain/langgraph-checkpoint";
+import type { RunnableConfig } from "@langchain/core/runnables";
 import type { OnceCommitter } from "../nodes/index.ts";
 import type { ListPage, ListPageOptions, ListThreadsOptions, ListedInterrupt, ListedThread } from "./thread-lists.ts";
 import type { PruneOptions, PruneResult } from "./prune-options.ts";
@@ -19,6 +20,18 @@ export abstract class Checkpointer extends BaseCheckpointSaver {
 
   /** Whether other processes can reach the same threads while this one has them open. */
   abstract readonly shared: boolean;
+
+  /**
+   * Stores writes of a task.
+   * @param taskPath where the task stands among those of its superstep, as LangGraph says it since 1.5. Writes are
+   *   read back in that order, which is the order in which a DeltaChannel got them.
+   */
+  abstract override putWrites(
+    config: RunnableConfig,
+    writes: PendingWrite[],
+    taskId: string,
+    taskPath?: string,
+  ): Promise<void>;
 
   /**
    * The newest checkpoint of each namespace at or below one of `namespaces` (`"ask:1"` also finds

@@ -9,7 +9,7 @@ export interface ThreadHead {
 }
 
 /** What LangGraph keeps among the nodes' versions that is no node. */
-const NO_NODES = new Set(["__interrupt__", "__input__"]);
+const NO_NODES = new Set(["__interrupt__", "__input__", "__snapshot_bumps__"]);
 
 /** A channel that LangGraph makes to run a node: after another one, or after several. */
 const TRIGGER = /^(?:__start__$|branch:|join:)/u;

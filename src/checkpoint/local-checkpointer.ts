@@ -55,6 +55,8 @@ export interface StoredWrite {
   readonly index: number;
   readonly channel: string;
   readonly value: StoredValue;
+  /** Where its task stands in the superstep, if LangGraph said so; see {@link Checkpointer.putWrites}. */
+  readonly taskPath?: string;
 }
 
 /** A checkpoint that stays when others are removed, and the versions that it has of its channels. */
@@ -156,13 +158,18 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
     return { configurable: { thread_id: threadId, checkpoint_ns: checkpointNs, checkpoint_id: id } };
   }
 
-  override async putWrites(config: RunnableConfig, writes: PendingWrite[], taskId: string): Promise<void> {
+  override async putWrites(
+    config: RunnableConfig,
+    writes: PendingWrite[],
+    taskId: string,
+    taskPath = "",
+  ): Promise<void> {
     this.assertOpen();
     const place = commitPlace(config, "putWrites");
     const stored = await Promise.all(
       writes.map(async ([channel, value], position): Promise<StoredWrite> => {
         const [type, bytes] = await this.serde.dumpsTyped(value);
-        return { index: WRITES_IDX_MAP[channel] ?? position, channel, value: { type, bytes } };
+        return { index: WRITES_IDX_MAP[channel] ?? position, channel, value: { type, bytes }, taskPath };
       }),
     );
     this.#commit(place.threadId, () => {

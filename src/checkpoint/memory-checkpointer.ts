@@ -142,9 +142,11 @@ export class MemoryCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
 
   protected override storeWrites(place: WritesPlace, taskId: string, writes: readonly StoredWrite[]): void {
     const stored = (this.#saver.writes[writesKey(place)] ??= emptyObject());
-    for (const { index, channel, value } of writes) {
+    for (const { index, channel, value, taskPath = "" } of writes) {
       const key = `${taskId},${index}`;
-      if (index < 0 || !(key in stored)) stored[key] = [taskId, channel, value.bytes];
+      if (index >= 0 && key in stored) continue;
+      // MemorySaver reads the path since LangGraph 1.5, and leaves it alone before.
+      stored[key] = [taskId, channel, value.bytes, taskPath] as unknown as (typeof stored)[string];
     }
   }
 

@@ -200,11 +200,11 @@ export class SqliteCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
   }
 
   protected override storeWrites(place: WritesPlace, taskId: string, writes: readonly StoredWrite[]): void {
-    for (const { index, channel, value } of writes) {
+    for (const { index, channel, value, taskPath = "" } of writes) {
       const conflict = index < 0 ? "REPLACE" : "IGNORE";
-      this.#run(`INSERT OR ${conflict} INTO writes VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, [
+      this.#run(`INSERT OR ${conflict} INTO writes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, [
         ...[place.threadId, place.checkpointNs, place.checkpointId, taskId, index, channel],
-        ...[value.type, value.bytes],
+        ...[value.type, value.bytes, taskPath],
       ]);
     }
   }
@@ -337,7 +337,7 @@ export class SqliteCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
   #writes(threadId: string, checkpointNs: string, checkpointId: string, channel?: string): WriteRow[] {
     return this.#all<WriteRow>(
       `SELECT * FROM writes WHERE thread_id = ?1 AND checkpoint_ns = ?2 AND checkpoint_id = ?3
-          AND (?4 IS NULL OR channel = ?4) ORDER BY task_id, idx`,
+          AND (?4 IS NULL OR channel = ?4) ORDER BY task_path, task_id, idx`,
       [threadId, checkpointNs, checkpointId, channel ?? null],
     );
   }

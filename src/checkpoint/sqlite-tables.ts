@@ -59,6 +59,7 @@ const MIGRATIONS = [
      expires_at REAL NOT NULL,
      UNIQUE (path, key)
    ) STRICT;`,
+  "ALTER TABLE writes ADD COLUMN task_path TEXT NOT NULL DEFAULT '';",
 ];
 
 /** The tables that hold rows of a thread. */
@@ -69,7 +70,7 @@ export const COPIED_COLUMNS: Readonly<Record<Exclude<(typeof THREAD_TABLES)[numb
   answers: "interrupt_id, answered_at, answer_type, answer",
   checkpoints: "checkpoint_ns, checkpoint_id, parent_id, checkpoint_type, checkpoint, metadata_type, metadata",
   channel_values: "checkpoint_ns, channel, version, type, value",
-  writes: "checkpoint_ns, checkpoint_id, task_id, idx, channel, type, value",
+  writes: "checkpoint_ns, checkpoint_id, task_id, idx, channel, type, value, task_path",
 };
 
 /**

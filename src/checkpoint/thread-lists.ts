@@ -4,6 +4,7 @@ import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
 import { z } from "zod";
 import { PerdureError, parseOptions, show } from "../errors/index.ts";
 import { isOutputChannel } from "./answers.ts";
+import { ownInterrupt, storedInterrupts } from "./stored-interrupts.ts";
 
 /** Which part of a list to read. */
 export interface ListPageOptions {
@@ -132,10 +133,10 @@ export function openInterruptsOf(threadId: string, tuples: readonly CheckpointTu
     // Older than the head: of a superstep that is past.
     if (head !== undefined && tuple.checkpoint.id < head.checkpoint.id) continue;
     for (const [taskId, channel, value] of tuple.pendingWrites ?? []) {
-      const write = value as InterruptWrite;
-      if (channel !== INTERRUPT || write.perdure?.nested === true || !isOpen(tuple, taskId, write)) continue;
+      const write = channel === INTERRUPT ? ownInterrupt<InterruptWrite>(value) : undefined;
+      if (write === undefined || write.perdure?.nested === true || !isOpen(tuple, taskId, write)) continue;
       const id = idOfInterrupt(taskId, write);
-      if (found.has(id)) continue;
+      if (storedInterrupts<InterruptWrite>(value).some((one) => found.has(idOfInterrupt(taskId, one)))) continue;
       found.set(id, {
         id,
         threadId,

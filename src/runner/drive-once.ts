@@ -6,7 +6,7 @@ import { gatePlan, markTried } from "./drive-plan.ts";
 import type { DrivePlan } from "./drive-plan.ts";
 import { DriveSaver } from "./drive-saver.ts";
 import type { AskedInterrupt } from "./drive-saver.ts";
-import type { DriveConfig, DriveRequest, Engine } from "./engine.ts";
+import type { DriveConfig, Engine, StreamSink } from "./engine.ts";
 import { Cancelled, watchForCancel } from "./live-drives.ts";
 import type { LiveDrives } from "./live-drives.ts";
 import { TaskGate } from "./task-gate.ts";
@@ -27,7 +27,7 @@ export interface DriveContext {
 
 /** Who watches a drive. */
 export interface DriveWatch extends TaskWatcher {
-  readonly sink: NonNullable<DriveRequest["sink"]>;
+  readonly sink: StreamSink;
   readonly asked: (asked: AskedInterrupt) => void;
 }
 

@@ -9,7 +9,7 @@ import type {
   PendingWrite,
 } from "@langchain/langgraph-checkpoint";
 import type { RunnableConfig } from "@langchain/core/runnables";
-import { COMMIT_KEY } from "../checkpoint/index.ts";
+import { COMMIT_KEY, storedInterrupts } from "../checkpoint/index.ts";
 import type { Checkpointer, CommitGuard, ThreadRecord } from "../checkpoint/index.ts";
 import { PerdureError, isPerdureError } from "../errors/index.ts";
 import type { OnceCommitter } from "../nodes/index.ts";
@@ -202,14 +202,19 @@ export class DriveSaver extends BaseCheckpointSaver {
     return this.#config(ns, checkpoint.id);
   }
 
-  override async putWrites(config: RunnableConfig, writes: PendingWrite[], taskId: string): Promise<void> {
+  override async putWrites(
+    config: RunnableConfig,
+    writes: PendingWrite[],
+    taskId: string,
+    taskPath?: string,
+  ): Promise<void> {
     if (this.#stopped()) return;
     const { checkpoint_ns: ns = "", checkpoint_id: id } = config.configurable ?? {};
     const kept = this.#keep(ns, taskId, writes);
     if (kept.length === 0) return;
     const guard: CommitGuard = { onHead: false, epoch: this.#options.epoch };
     const place = this.#config(ns, id, guard);
-    await this.#track(this.#options.checkpointer.putWrites(place, kept, taskId));
+    await this.#track(this.#options.checkpointer.putWrites(place, kept, taskId, taskPath));
     const failedTaskId = ns === "" ? this.#handlers.get(taskId) : undefined;
     const outcome = failedTaskId === undefined ? undefined : this.#handled(failedTaskId, kept);
     if (failedTaskId === undefined || outcome === undefined) return;
@@ -290,21 +295,31 @@ export class DriveSaver extends BaseCheckpointSaver {
 
   #markInterrupts(ns: string, taskId: string, writes: PendingWrite[], answersBefore: number): PendingWrite[] {
     const marked = writes.map(([channel, value]): PendingWrite => {
-      if (channel !== CHANNEL.interrupt) return [channel, value];
-      const interrupt = value as StoredInterrupt;
-      if (interrupt.value === BREAKPOINT_INSIDE) {
-        return [channel, { ...interrupt, perdure: { answers: answersBefore, nested: true, breakpoint: true } }];
-      }
-      const nested = this.#nested.has(interrupt);
-      this.#nested.add(interrupt);
-      if (!nested && answersBefore < (this.#answersRead.get(taskId) ?? 0)) return [CHANNEL.error, asksOutOfReach()];
-      if (!nested) this.#options.onInterrupt({ taskId, namespace: ns, answersBefore, interrupt });
-      return [channel, { ...interrupt, perdure: { answers: answersBefore, nested } }];
+      return channel === CHANNEL.interrupt ? this.#marked(ns, taskId, value, answersBefore) : [channel, value];
     });
     // it asks now, so an earlier failure of it is over
     const isQuestion = marked.every(([channel]) => channel !== CHANNEL.error);
     const failedBefore = ns !== "" || this.#options.tasks.get(taskId)?.error !== undefined;
     return failedBefore && isQuestion ? [...marked, [CHANNEL.error, null]] : marked;
+  }
+
+  /** In the form in which LangGraph stores them. */
+  #marked(ns: string, taskId: string, stored: unknown, answersBefore: number): PendingWrite {
+    const interrupts = storedInterrupts<StoredInterrupt>(stored);
+    const isBreakpoint = ({ value }: StoredInterrupt): boolean => value === BREAKPOINT_INSIDE;
+    const own = interrupts.filter((interrupt) => !isBreakpoint(interrupt) && !this.#nested.has(interrupt));
+    for (const interrupt of interrupts) this.#nested.add(interrupt);
+    if (own.length > 0 && answersBefore < (this.#answersRead.get(taskId) ?? 0)) {
+      return [CHANNEL.error, asksOutOfReach()];
+    }
+    if (own.length > 1) return [CHANNEL.error, asksSeveral()];
+    for (const interrupt of own) this.#options.onInterrupt({ taskId, namespace: ns, answersBefore, interrupt });
+    const marked = interrupts.map((interrupt): StoredInterrupt => {
+      const nested = !own.includes(interrupt);
+      const breakpoint = isBreakpoint(interrupt) ? ({ breakpoint: true } as const) : {};
+      return { ...interrupt, perdure: { answers: answersBefore, nested, ...breakpoint } };
+    });
+    return [CHANNEL.interrupt, Array.isArray(stored) ? marked : marked[0]];
   }
 
   #track(work: Promise<unknown>): Promise<void> {
@@ -342,6 +357,18 @@ function asksOutOfReach(): StoredError {
     "GRAPH_UNSUPPORTED",
     "A question was asked where its answer does not arrive: in a graph inside the node that keeps no checkpoints.",
     { hint: "Compile that graph without checkpointer: false." },
+  );
+  return { name, message, code };
+}
+
+/** One answer would be given to the first of them, whichever was shown (H1). */
+function asksSeveral(): StoredError {
+  const { name, message, code } = new PerdureError(
+    "GRAPH_UNSUPPORTED",
+    "A node asked several questions at once, of which no answer could name one.",
+    {
+      hint: "Ask by interrupt(), one after the other; or in a subgraph that keeps checkpoints, one in each of its nodes.",
+    },
   );
   return { name, message, code };
 }

@@ -19,7 +19,15 @@ export interface DriveRequest {
   /** What goes to the nodes with it. */
   readonly config: DriveConfig;
   /** Gets what the drive streams, in these modes. */
-  readonly sink?: { readonly modes: readonly string[]; readonly push: (chunk: StreamChunk) => void };
+  readonly sink?: StreamSink;
+}
+
+/** Who gets what a drive streams. */
+export interface StreamSink {
+  readonly modes: readonly string[];
+  /** Whether it gets what subgraphs stream too. Without, LangGraph itself decides which little of it there is. */
+  readonly subgraphs: boolean;
+  readonly push: (chunk: StreamChunk) => void;
 }
 
 /** What a caller passes on to the nodes: LangChain's own words. */

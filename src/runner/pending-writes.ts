@@ -1,4 +1,5 @@
 import type { CheckpointPendingWrite } from "@langchain/langgraph-checkpoint";
+import { ownInterrupt } from "../checkpoint/index.ts";
 import { CHANNEL, isResult } from "./pregel.ts";
 
 /** What a drive adds to the interrupts it stores, so that a reader knows which question each one is. */
@@ -64,7 +65,8 @@ export function writesByTask(pendingWrites: readonly CheckpointPendingWrite[]): 
     let task = tasks.get(taskId);
     if (task === undefined)
       tasks.set(taskId, (task = { finished: false, answers: [], errorHandled: false, result: [] }));
-    if (channel === CHANNEL.interrupt) task.interrupt = value as StoredInterrupt;
+    const interrupt = channel === CHANNEL.interrupt ? ownInterrupt<StoredInterrupt>(value) : undefined;
+    if (interrupt !== undefined) task.interrupt = interrupt;
     else if (channel === CHANNEL.resume) task.answers = Array.isArray(value) ? value : [value];
     else if (channel === CHANNEL.errorSource) task.errorHandled = true;
     else if (channel === CHANNEL.error) {

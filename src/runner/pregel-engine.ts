@@ -7,7 +7,7 @@ import { INPUT_STEP_KEY } from "../nodes/index.ts";
 import type { CheckpointView, DriveRequest, Engine } from "./engine.ts";
 import type { DriveSaver } from "./drive-saver.ts";
 import { PREGEL_KEY, START_NODE, snapshot, toPregel, withNodes } from "./pregel.ts";
-import type { PregelLike } from "./pregel.ts";
+import type { FlatChunk, PregelLike, StreamChunk } from "./pregel.ts";
 import { GATE_KEY, gated } from "./task-gate.ts";
 
 /** The engine that drives a graph with LangGraph's own Pregel. */
@@ -44,6 +44,7 @@ export class PregelEngine implements Engine {
 
   async #stream({ threadId, input, inputStep, maxSupersteps, saver, gate, config, sink }: DriveRequest): Promise<void> {
     const { configurable, ...rest } = config;
+    const { modes = [], subgraphs = true } = sink ?? {};
     const stream = await this.#pregel.stream(input === undefined ? null : input.value, {
       ...rest,
       configurable: {
@@ -57,10 +58,11 @@ export class PregelEngine implements Engine {
       maxConcurrency: Infinity, // the gate bounds it
       recursionLimit: Math.max(1, maxSupersteps),
       signal: gate.signal,
-      streamMode: sink?.modes ?? [],
-      subgraphs: true,
+      streamMode: modes,
+      subgraphs,
     });
-    for await (const chunk of stream) {
+    for await (const shown of stream) {
+      const chunk: StreamChunk = subgraphs ? (shown as StreamChunk) : [[], ...(shown as FlatChunk)];
       if (chunk[1] === "updates") await saver.stored(); // who hears of a result may count on it
       sink?.push(chunk);
     }

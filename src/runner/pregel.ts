@@ -77,13 +77,28 @@ export interface PregelLike {
   readonly config?: RunnableConfig;
   readonly interruptBefore?: readonly string[] | "*";
   readonly interruptAfter?: readonly string[] | "*";
-  stream(input: unknown, options: Readonly<Record<string, unknown>>): Promise<AsyncIterable<StreamChunk>>;
+  stream(input: unknown, options: Readonly<Record<string, unknown>>): Promise<AsyncIterable<StreamChunk | FlatChunk>>;
   getState(config: RunnableConfig): Promise<SnapshotLike>;
   updateState(config: RunnableConfig, values: unknown, asNode?: string): Promise<RunnableConfig>;
 }
 
 /** One piece of a stream with `subgraphs: true` and a list of modes. */
 export type StreamChunk = readonly [namespace: readonly string[], mode: string, payload: unknown];
+
+/** The same without `subgraphs`. */
+export type FlatChunk = readonly [mode: string, payload: unknown];
+
+/**
+ * The namespace of the graph that a message was streamed in. Before 1.7 LangGraph counted the task itself to it, in
+ * this mode only.
+ */
+export function graphOfMessage(
+  namespace: readonly string[],
+  metadata: Readonly<Record<string, unknown>>,
+): readonly string[] {
+  const ofTask = metadata["langgraph_checkpoint_ns"] ?? metadata["checkpoint_ns"];
+  return namespace.join("|") === ofTask ? namespace.slice(0, -1) : namespace;
+}
 
 interface SnapshotLike {
   readonly values: unknown;

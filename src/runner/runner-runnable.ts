@@ -22,9 +22,6 @@ interface StreamConfig extends RunnableConfig {
   readonly context?: Readonly<Record<string, unknown>>;
 }
 
-/** The modes in which LangGraph streams what subgraphs do also when it was not asked to. */
-const ALWAYS_SHOWN = new Set(["messages", "custom"]);
-
 /**
  * A runner in the clothes of a compiled graph. `recursionLimit` is not looked at: LangChain fills it
  * in where nobody gave it; the limit of a run is the runner's `maxSteps`.
@@ -72,10 +69,14 @@ export class RunnerRunnable<Input, Output> extends Runnable<Input | Command | nu
     };
     return whileDriving<Output>(config.signal, async (signal, emit) => {
       const push = (chunk: StreamChunk): void => {
-        const isShown = subgraphs || chunk[0].length === 0 || ALWAYS_SHOWN.has(chunk[1]);
-        if (isShown && !isOurs(chunk)) emit(shape(chunk) as Output);
+        if (!isOurs(chunk)) emit(shape(chunk) as Output);
       };
-      const watch: DriveWatch = { sink: { modes, push }, started: () => {}, ended: () => {}, asked: () => {} };
+      const watch: DriveWatch = {
+        sink: { modes, subgraphs, push },
+        started: () => {},
+        ended: () => {},
+        asked: () => {},
+      };
       const output = this.#outputOf(await this.#drive(input, config, signal, watch));
       for (const mode of modes.filter((name) => name === "updates" || name === "values")) {
         if (isInterrupted(output)) emit(shape([[], mode, { __interrupt__: output.__interrupt__ }]) as Output);

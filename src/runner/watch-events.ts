@@ -3,6 +3,7 @@ import type { BaseMessage } from "@langchain/core/messages";
 import type { DriveWatch } from "./drive-once.ts";
 import { interruptId } from "../checkpoint/index.ts";
 import { openInterrupt } from "./open-question.ts";
+import { graphOfMessage } from "./pregel.ts";
 import type { StreamChunk } from "./pregel.ts";
 import type { RunEvent } from "./run-event.ts";
 
@@ -14,6 +15,7 @@ export function watchEvents(emit: (event: Event) => void): DriveWatch {
   return {
     sink: {
       modes: ["updates", "messages", "custom", "tasks"],
+      subgraphs: true,
       push: (chunk) => eventsOf(chunk).forEach(emit),
     },
     started: ({ id, node }) => {
@@ -44,8 +46,7 @@ function tokens(
   [message, metadata]: [BaseMessage, Readonly<Record<string, unknown>>],
 ): Event[] {
   if (message.getType() !== "ai") return []; // LangGraph also tells of messages that nodes return
-  // here, and only here, LangGraph counts the task itself to the namespace
-  const source = { node: String(metadata["langgraph_node"]), namespace: namespace.slice(0, -1) };
+  const source = { node: String(metadata["langgraph_node"]), namespace: graphOfMessage(namespace, metadata) };
   return [{ type: "token", ...source, text: message.text, message }];
 }
 

@@ -2,6 +2,7 @@ import { tool } from "@langchain/core/tools";
 import type { StructuredToolInterface } from "@langchain/core/tools";
 import { Annotation, Command, START, StateGraph, interrupt } from "@langchain/langgraph";
 import { ChatOpenAI } from "@langchain/openai";
+import { storedInterrupts } from "perdure/checkpoint";
 import { reactGraph } from "perdure/graphs";
 import { decisionsChannel, requestApproval, waitForSignal } from "perdure/nodes";
 import type { OnExpiry } from "perdure/nodes";
@@ -72,8 +73,10 @@ describe("configurable", () => {
   test("can't answer: a resume map of LangGraph's in it is refused, and the answer beside it not taken", async () => {
     const { runner, checkpointer, paid, id } = await payments(["small", "big"]);
     const tuple = await checkpointer.getTuple({ configurable: { thread_id: "a" } });
-    const stored = tuple?.pendingWrites?.find(([, channel]) => channel === "__interrupt__")?.[2] as { id: string };
-    const configurable = forged(stored.id);
+    const stored = tuple?.pendingWrites?.find(([, channel]) => channel === "__interrupt__")?.[2];
+    const [written] = storedInterrupts<{ id?: string; perdure?: object }>(stored);
+    expect(written?.id).toMatch(/^[0-9a-f]{32}$/);
+    const configurable = forged(written!.id!);
     const refused = { code: "OPTIONS_INVALID", message: expect.stringContaining("__pregel_resume_map") };
     await expect(runner.resume("a", { [id]: approve }, { configurable })).rejects.toMatchObject(refused);
     const config = { configurable: { thread_id: "a", ...configurable } };

@@ -49,7 +49,7 @@ export function crashCheckpointer(
         { method: "put", source: metadata.source, namespace: namespaceOf(config), checkpointId: checkpoint.id },
         () => checkpointer.put(config, checkpoint, metadata, newVersions),
       ),
-    putWrites: (config: RunnableConfig, writes: PendingWrite[], taskId) =>
+    putWrites: (config: RunnableConfig, writes: PendingWrite[], taskId, taskPath) =>
       guard(
         config.configurable?.["thread_id"],
         {
@@ -60,7 +60,7 @@ export function crashCheckpointer(
           channels: writes.map(([channel]) => channel),
           returned: writes.find(([channel]) => channel === "__return__")?.[1],
         },
-        () => checkpointer.putWrites(config, writes, taskId),
+        () => checkpointer.putWrites(config, writes, taskId, taskPath),
       ),
     commitAnswers: (threadId, commit: AnswerCommit) =>
       guard(

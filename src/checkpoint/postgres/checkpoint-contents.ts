@@ -68,11 +68,16 @@ export class CheckpointContents {
     const rows = this.#writes.get(JSON.stringify([thread, ns, id])) ?? [];
     const loaded = await Promise.all(
       rows.map(async (row) => {
-        const pairs = (await this.#codec.load(row)) as [string, unknown][];
-        return pairs.map(([channel, value]): [string, string, unknown] => [row.task_id, channel, value]);
+        const pairs = (await this.#codec.load(row)) as [channel: string, value: unknown, taskPath?: string][];
+        return {
+          path: pairs[0]?.[2] ?? "",
+          writes: pairs.map(([channel, value]): [string, string, unknown] => [row.task_id, channel, value]),
+        };
       }),
     );
-    return loaded.flat();
+    // The rows come by task; LangGraph since 1.5 applies, and replays, them by path first.
+    if (loaded.some(({ path }) => path !== "")) loaded.sort((one, other) => inBytes(one.path, other.path));
+    return loaded.flatMap(({ writes }) => writes);
   }
 
   #itemsOf(thread: number, lineage: number): Promise<unknown[]> {
@@ -95,4 +100,9 @@ export class CheckpointContents {
     }
     return found;
   }
+}
+
+/** By their code points, as LangGraph sorts them. */
+function inBytes(one: string, other: string): number {
+  return Buffer.compare(Buffer.from(one), Buffer.from(other));
 }

@@ -202,11 +202,16 @@ export class PostgresCheckpointer extends Checkpointer {
     });
   }
 
-  override async putWrites(config: RunnableConfig, writes: PendingWrite[], taskId: string): Promise<void> {
+  override async putWrites(
+    config: RunnableConfig,
+    writes: PendingWrite[],
+    taskId: string,
+    taskPath = "",
+  ): Promise<void> {
     this.#assertOpen();
     const place = commitPlace(config, "putWrites");
     for (const [, value] of writes) this.#items.returned(value);
-    const rows = await taskWrites(this.#codec, place, writes, taskId);
+    const rows = await taskWrites(this.#codec, place, writes, { id: taskId, path: taskPath });
     const verdict = await this.#writer.add({
       threadId: place.threadId,
       condition: { basis: undefined, epoch: place.guard?.epoch, onHead: false },

@@ -2,6 +2,7 @@ import { INTERRUPT, RESUME, WRITES_IDX_MAP } from "@langchain/langgraph-checkpoi
 import type { PendingWrite } from "@langchain/langgraph-checkpoint";
 import { isOutputChannel } from "../answers.ts";
 import type { CommitPlace } from "../commit-guard.ts";
+import { ownInterrupt } from "../stored-interrupts.ts";
 import { refuseFunction } from "../strict-serializer.ts";
 import { RESULT_IDX } from "./commit.ts";
 import type { WritesRow } from "./commit.ts";
@@ -18,7 +19,7 @@ export async function taskWrites(
   codec: ValueCodec,
   place: CommitPlace,
   writes: readonly PendingWrite[],
-  taskId: string,
+  { id: taskId, path }: { readonly id: string; readonly path: string },
 ): Promise<WritesRow[]> {
   const byIdx = new Map<number, PendingWrite[]>();
   for (const write of writes) {
@@ -37,9 +38,15 @@ export async function taskWrites(
       checkpointId: place.checkpointId as string,
       taskId,
       idx,
-      stored: await codec.dump(pairs),
+      stored: await codec.dump(idx === RESULT_IDX ? withPath(pairs, path) : pairs),
     })),
   );
+}
+
+/** With the path of its task beside the first write, by which a reader puts the tasks of a superstep in order. */
+function withPath(pairs: readonly PendingWrite[], path: string): readonly unknown[] {
+  const [[channel, value] = [], ...others] = pairs;
+  return path === "" ? pairs : [[channel, value, path], ...others];
 }
 
 /** What a row means for the list of open questions. */
@@ -47,7 +54,7 @@ function question(idx: number, value: unknown): Pick<WritesRow, "asks" | "ends">
   if (idx === RESULT_IDX) return { ends: { answers: LAST_ANSWER } };
   if (idx === WRITES_IDX_MAP[RESUME]) return { ends: { answers: Array.isArray(value) ? value.length : 1 } };
   if (idx !== WRITES_IDX_MAP[INTERRUPT]) return {};
-  const { answers, nested } = (value as { readonly perdure?: InterruptMark } | undefined)?.perdure ?? {};
+  const { answers, nested } = ownInterrupt<{ readonly perdure?: InterruptMark }>(value)?.perdure ?? {};
   // What is asked in a subgraph is stored, and listed, there.
   return nested === true ? {} : { asks: { answersBefore: answers } };
 }

@@ -1,5 +1,6 @@
 import { INTERRUPT, WRITES_IDX_MAP } from "@langchain/langgraph-checkpoint";
 import type { SqlDriver } from "../sql-driver.ts";
+import { ownInterrupt } from "../stored-interrupts.ts";
 import { cursorOf, idOfInterrupt, keyOfCursor, parseListOptions, timeOfCheckpoint } from "../thread-lists.ts";
 import type {
   InterruptWrite,
@@ -82,14 +83,15 @@ export class ThreadListing {
   }
 
   async #listed(row: InterruptRow): Promise<ListedInterrupt> {
-    const [[, write] = []] = (await this.#codec.load(row)) as [string, InterruptWrite][];
+    const [[, stored] = []] = (await this.#codec.load(row)) as [string, unknown][];
+    const write = ownInterrupt<InterruptWrite>(stored) ?? {};
     const { thread_id: threadId, ns: checkpointNs, task_id: taskId } = row;
     return {
-      id: idOfInterrupt(taskId, write ?? {}),
+      id: idOfInterrupt(taskId, write),
       threadId,
       checkpointNs,
       taskId,
-      value: write?.value,
+      value: write.value,
       askedAt: new Date(row.asked_at).toISOString(),
     };
   }

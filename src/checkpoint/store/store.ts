@@ -1,5 +1,5 @@
 import { BaseStore } from "@langchain/langgraph-checkpoint";
-import type { Item, Operation, OperationResults, SearchItem } from "@langchain/langgraph-checkpoint";
+import type { Item, MatchCondition, Operation, OperationResults, SearchItem } from "@langchain/langgraph-checkpoint";
 import { PerdureError } from "../../errors/index.ts";
 import { invalidOperation } from "./invalid-operation.ts";
 import { rank } from "./rank.ts";
@@ -56,9 +56,38 @@ export class Store extends BaseStore {
     return results as OperationResults<Op>;
   }
 
-  /** As in a node, where LangGraph does not refuse labels with a period: here they are like any other. */
+  // LangGraph's own refuse some labels: with a period, and newer ones with a colon or NUL too. Here they are like any other.
+
+  override async get(namespace: string[], key: string): Promise<Item | null> {
+    const [item = null] = await this.batch([{ namespace, key }]);
+    return item;
+  }
+
+  override async search(
+    namespacePrefix: string[],
+    options: Parameters<BaseStore["search"]>[1] = {},
+  ): Promise<SearchItem[]> {
+    const [items = []] = await this.batch([{ ...options, namespacePrefix }]);
+    return items;
+  }
+
   override async put(namespace: string[], key: string, value: Item["value"], index?: false | string[]): Promise<void> {
     await this.batch([{ namespace, key, value, ...(index === undefined ? {} : { index }) }]);
+  }
+
+  override async delete(namespace: string[], key: string): Promise<void> {
+    await this.batch([{ namespace, key, value: null }]);
+  }
+
+  override async listNamespaces(options: Parameters<BaseStore["listNamespaces"]>[0] = {}): Promise<string[][]> {
+    const { prefix, suffix, limit = 100, offset = 0, maxDepth } = options;
+    const matchConditions: MatchCondition[] = [
+      ...(prefix === undefined ? [] : [{ matchType: "prefix" as const, path: prefix }]),
+      ...(suffix === undefined ? [] : [{ matchType: "suffix" as const, path: suffix }]),
+    ];
+    const depth = maxDepth === undefined ? {} : { maxDepth };
+    const [namespaces = []] = await this.batch([{ matchConditions, limit, offset, ...depth }]);
+    return namespaces;
   }
 
   /**

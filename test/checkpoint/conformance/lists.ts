@@ -1,5 +1,6 @@
 import { INTERRUPT, RESUME } from "@langchain/langgraph-checkpoint";
 import { describe, expect, it } from "vitest";
+import { interruptId } from "perdure/checkpoint";
 import type { Checkpointer, ListPage, ListPageOptions } from "perdure/checkpoint";
 import { newThread, put, putWrites } from "./store.ts";
 
@@ -94,6 +95,38 @@ export function describeLists(checkpointer: () => Checkpointer): void {
       // What the task came to read is written back while the question is still open.
       await putWrites(checkpointer(), { threadId, checkpointId }, [[RESUME, ["yes"]]], "a");
       expect(await openIn(threadId)).toEqual([second]);
+    });
+
+    it.each([
+      ["one by one, as LangGraph before 1.7 does", (question: object) => question],
+      ["in a list, as LangGraph since 1.7 does", (question: object) => [question]],
+      ["in a list that was spread", (question: object) => Object.assign({}, [question])],
+    ])("has a question whose task stored it %s", async (_, form) => {
+      const threadId = newThread();
+      const checkpointId = await put(checkpointer(), { threadId });
+      await ask(threadId, checkpointId, "a", form({ id: "of LangGraph", value: { amount: 5 } }));
+      await ask(threadId, checkpointId, "b", form({ id: "x", value: "b?", perdure: { answers: 0, nested: false } }));
+      await ask(threadId, checkpointId, "c", form({ id: "y", value: "c?", perdure: { answers: 0, nested: true } }));
+      expect((await openIn(threadId)).map(({ id, value }) => ({ id, value }))).toEqual([
+        { id: "of LangGraph", value: { amount: 5 } },
+        { id: interruptId("b", 0), value: "b?" },
+      ]);
+      await putWrites(checkpointer(), { threadId, checkpointId }, [[RESUME, ["yes"]]], "b");
+      expect((await openIn(threadId)).map(({ taskId }) => taskId)).toEqual(["a"]);
+    });
+
+    it("has the questions that a subgraph asks side by side once each, though the root repeats them all", async () => {
+      const threadId = newThread();
+      const head = await put(checkpointer(), { threadId });
+      const inner = await put(checkpointer(), { threadId, checkpointNs: "ask:outer-task" });
+      const [one, two] = [
+        { id: "1", value: "one?" },
+        { id: "2", value: "two?" },
+      ];
+      await ask(threadId, inner, "one", [one], "ask:outer-task");
+      await ask(threadId, inner, "two", [two], "ask:outer-task");
+      await ask(threadId, head, "outer-task", [one, two]);
+      expect(await openIn(threadId)).toMatchObject([one, two]);
     });
 
     it("has what a subgraph asks once, from there, and loses it when the root goes on", async () => {

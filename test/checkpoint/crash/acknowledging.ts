@@ -15,11 +15,11 @@ export function acknowledging(checkpointer: Checkpointer, acknowledged: (commit:
       acknowledged({ put: checkpoint.id, thread: String(config.configurable?.["thread_id"]), digest });
       return result;
     },
-    putWrites: async (config, writes, task) => {
+    putWrites: async (config, writes, task, path) => {
       const digests = writes.map(([channel, value]): [string, string?] =>
         REPLACED.has(channel) ? [channel] : [channel, contentDigest(value)],
       );
-      await checkpointer.putWrites(config, writes, task);
+      await checkpointer.putWrites(config, writes, task, path);
       const { thread_id: thread, checkpoint_id: writesOf } = config.configurable ?? {};
       acknowledged({ writesOf: String(writesOf), thread: String(thread), task, writes: digests });
     },

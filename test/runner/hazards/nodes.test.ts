@@ -9,6 +9,7 @@ import type { RunEvent } from "perdure/runner";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { describeOnEachCheckpointer } from "../../support/describe-on-each-checkpointer.ts";
+import { langgraphSince } from "../../support/langgraph-since.ts";
 import { TextLog } from "../../support/text-log.ts";
 
 /** A charge before a question: the effect that must not be repeated. */
@@ -117,14 +118,15 @@ describe("plain LangGraph", () => {
     expect(runs).toEqual(["look", "look"]);
   });
 
-  test("H15: asks the person again when the node is retried after its answer", async () => {
+  test("H15: before 1.7 asks the person again when the node is retried after its answer", async () => {
     const { graph } = failsAfterQuestion();
     const compiled = graph.compile({ checkpointer: new MemorySaver() });
     await compiled.invoke({}, config);
     const output = (await compiled.invoke(new Command({ resume: "yes" }), config)) as unknown as {
-      __interrupt__: readonly { readonly value: unknown }[];
+      __interrupt__?: readonly { readonly value: unknown }[];
     };
-    expect(output.__interrupt__.map(({ value }) => value)).toEqual(["question of attempt 2"]);
+    const asked = output.__interrupt__?.map(({ value }) => value);
+    expect(asked).toEqual(langgraphSince(7) ? undefined : ["question of attempt 2"]);
   });
 
   test("H20: loses the tasks that a failure kept from starting, under maxConcurrency", async () => {

@@ -3,6 +3,7 @@ import { Command, END, MemorySaver, START, Send, StateGraph, interrupt } from "@
 import { createRunner } from "perdure/runner";
 import { describe, expect, test, vi } from "vitest";
 import { describeOnEachCheckpointer } from "../../support/describe-on-each-checkpointer.ts";
+import { langgraphSince } from "../../support/langgraph-since.ts";
 import { TextLog } from "../../support/text-log.ts";
 
 /** Repeats what it was sent, once everybody whom it waits for has arrived. */
@@ -81,12 +82,12 @@ describe("plain LangGraph", () => {
     expect((await graph.getState(config)).values.log.length).toBeGreaterThan(once);
   });
 
-  test("H16: runs a finished sibling again when it is driven by the head's own checkpoint_id", async () => {
+  test("H16: before 1.5 runs a finished sibling again when it is driven by the head's own checkpoint_id", async () => {
     const { graph, runs } = halfDone();
     const compiled = graph.compile({ checkpointer: new MemorySaver() });
     await compiled.invoke({}, config);
     await compiled.invoke(new Command({ resume: "yes" }), (await compiled.getState(config)).config);
-    expect(runs).toEqual(["charge", "charge"]);
+    expect(runs).toEqual(langgraphSince(5) ? ["charge"] : ["charge", "charge"]);
   });
 
   test("H17: has no next nodes and is not done, when it dies before the commit of the superstep", async () => {

@@ -9,6 +9,7 @@ import type {
   PendingWrite,
 } from "@langchain/langgraph-checkpoint";
 import type { RunnableConfig } from "@langchain/core/runnables";
+import type { Checkpointer } from "perdure/checkpoint";
 import { collect } from "../../../support/collect.ts";
 import { comparable, inOneOrder, place } from "../comparable.ts";
 import { firstDifference } from "../first-difference.ts";
@@ -70,11 +71,15 @@ export class TeeSaver extends BaseCheckpointSaver {
     ]);
   }
 
-  override async putWrites(config: RunnableConfig, writes: PendingWrite[], taskId: string): Promise<void> {
-    return this.#store("putWrites", [
-      this.ours.putWrites(config, writes, taskId),
-      this.#reference.putWrites(config, writes, taskId),
-    ]);
+  override async putWrites(
+    config: RunnableConfig,
+    writes: PendingWrite[],
+    taskId: string,
+    taskPath?: string,
+  ): Promise<void> {
+    const into = (saver: BaseCheckpointSaver): Promise<void> =>
+      (saver.putWrites as Checkpointer["putWrites"]).call(saver, config, writes, taskId, taskPath);
+    return this.#store("putWrites", [into(this.ours), into(this.#reference)]);
   }
 
   override async deleteThread(threadId: string): Promise<void> {
