@@ -29,8 +29,8 @@ interface Below {
 }
 
 /**
- * Looks into the subgraphs of tasks that were interrupted (H19): the root stores only the last of the
- * questions asked below it. Reads namespaces and not the graph, so a subgraph called inside a node's
+ * Looks into the subgraphs of tasks that were interrupted (H19): the root only repeats the questions asked
+ * below it, before LangGraph 1.7 the last of them. Reads namespaces and not the graph, so a subgraph called inside a node's
  * function is seen as well. What a LangGraph `task()` or a node's error handler asks is stored at the root
  * itself, under an id that is none of the superstep's tasks.
  */

@@ -116,6 +116,15 @@ describe("isFinished", () => {
     expect(isFinished({ checkpoint, pendingWrites: [["task", "log", ["a"]]] })).toBe(false);
   });
 
+  it("goes by what nodes have seen, and not by what LangGraph notes of its snapshots among them", () => {
+    const checkpoint = {
+      channel_values: { mine: 1 },
+      channel_versions: { mine: 3 },
+      versions_seen: { node: { mine: 3 }, __snapshot_bumps__: { mine: 2, "node|mine": 3 } },
+    };
+    expect(isFinished({ checkpoint })).toBe(true);
+  });
+
   it("goes by the versions that nodes have seen of channels of somebody's own", () => {
     const at = (version: number) => ({
       checkpoint: {
