@@ -1,6 +1,6 @@
 /** As much of a stored interrupt as tells whose question it is. */
 interface Marked {
-  readonly perdure?: { readonly nested?: boolean };
+  readonly perdure?: { readonly answers?: number; readonly nested?: boolean };
 }
 
 /**

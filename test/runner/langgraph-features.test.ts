@@ -134,6 +134,29 @@ describe("a graph with", () => {
     expect((await runner.start("t", { log: ["two"] })).values.log).toEqual(["one", "a", "b 2", "two", "a", "b 5"]);
   });
 
+  test("a DeltaChannel that nodes write side by side: it is read in the order in which the run had it", async () => {
+    const names = ["ape", "bee", "cat", "dog", "eel", "fox"];
+    const appended = { reducer: (kept: string[], added: string[][]) => kept.concat(...added) };
+    const State = new StateSchema({
+      log: new DeltaValue(
+        z.array(z.string()).default(() => []),
+        appended,
+      ),
+      seen: z.array(z.string()).default(() => []),
+    });
+    const graph = new StateGraph(State).addNode("after", ({ log }) => ({ seen: log }));
+    for (const name of names) {
+      graph
+        .addNode(name, () => ({ log: [name] }))
+        .addEdge(START, name as typeof START)
+        .addEdge(name as typeof START, "after");
+    }
+    const { runner } = await memoryRunner(graph);
+    const { values } = await runner.start("t", {});
+    expect(values.seen).toHaveLength(names.length);
+    expect(values.log).toEqual(values.seen);
+  });
+
   test("a Store, and context that reaches every node", async () => {
     const store = new InMemoryStore();
     const graph = new StateGraph(TextLog)

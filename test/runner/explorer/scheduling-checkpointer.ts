@@ -1,6 +1,6 @@
 import type { PendingWrite } from "@langchain/langgraph-checkpoint";
 import type { RunnableConfig } from "@langchain/core/runnables";
-import { COMMIT_KEY } from "perdure/checkpoint";
+import { COMMIT_KEY, storedInterrupts } from "perdure/checkpoint";
 import type { Checkpointer, CommitGuard, LockOptions, ThreadLock, ThreadRecord } from "perdure/checkpoint";
 import { overriding } from "../../support/crash-overriding.ts";
 import { collect } from "../../support/collect.ts";
@@ -183,13 +183,16 @@ function guardOf(
   return { guard, guarded: { ...config, configurable: { ...config.configurable, [COMMIT_KEY]: named } } };
 }
 
+function interruptsOf([, stored]: PendingWrite) {
+  return storedInterrupts<{ readonly id?: string; readonly perdure?: { readonly answers?: number } }>(stored);
+}
+
 /** A task that no node told the name of, such as LangGraph's own for the input, is named by what it writes. */
 function nameTaskOf(writes: readonly PendingWrite[], taskId: string, config: RunnableConfig, names: Names): void {
   const checkpoint = names.of(String(config.configurable?.["checkpoint_id"]));
   nameTask(names, taskId, `${checkpoint}/${writes.map(([channel]) => channel).join()}`);
-  for (const [, value] of writes) {
-    if (typeof value === "object" && value !== null && "id" in value && typeof value.id === "string") {
-      names.give(value.id, `${names.of(taskId)}!`); // LangGraph's own id of an interrupt: one for all of a task (H4)
-    }
+  for (const { id, perdure } of writes.filter(([channel]) => channel === "__interrupt__").flatMap(interruptsOf)) {
+    // LangGraph's own id: before 1.7 one for all of a task (H4); what the task repeats of a subgraph has its name
+    if (id !== undefined) names.give(id, `${names.of(taskId)}!${perdure?.answers ?? 0}`);
   }
 }
