@@ -178,7 +178,7 @@ describeWithPostgres("a flush", () => {
         blobs: [{ ...item("1"), start: epoch }],
         writes: [
           result("[]", { checkpointId: id }),
-          result("[]", { checkpointId: id, idx: -3, asks: { answersBefore: 0 } }),
+          result("[]", { checkpointId: id, idx: -3, asks: { answersBefore: 0, interruptId: undefined } }),
         ],
       });
     expect(await flush(going, [whole("c3", 1), whole("c2", 0)])).toMatchObject([
