@@ -7,6 +7,7 @@ import type {
   PendingWrite,
 } from "@langchain/langgraph-checkpoint";
 import type { RunnableConfig } from "@langchain/core/runnables";
+import { z } from "zod";
 import { isOutputChannel, judgeAnswers, roundTripAnswers, taskKey } from "./answers.ts";
 import type { AnswerFacts, TaskFacts } from "./answers.ts";
 import { nextChannelVersion } from "./channel-version.ts";
@@ -22,15 +23,19 @@ import type {
 import { checkpointerClosed } from "./closed.ts";
 import { assertGuard, commitPlace } from "./commit-guard.ts";
 import type { CommitPlace } from "./commit-guard.ts";
+import { timeOfCheckpoint } from "./checkpoint-time.ts";
 import { isFinished } from "./finished-thread.ts";
 import { removableCheckpoints } from "./kept-checkpoints.ts";
 import type { CheckpointFacts, CheckpointKey } from "./kept-checkpoints.ts";
+import { openInterruptsOf } from "./open-interrupts.ts";
 import { prunePlan } from "./prune-options.ts";
 import type { PruneOptions, PrunePlan, PruneResult } from "./prune-options.ts";
+import { isStagingId } from "./staging-thread.ts";
+import { assertThreadId, findsNothing } from "./stored-id.ts";
 import { fromStored, toStored } from "./stored-value.ts";
 import type { StoredValue } from "./stored-value.ts";
 import { strictSerializer } from "./strict-serializer.ts";
-import { cursorOf, keyOfCursor, openInterruptsOf, parseListOptions, timeOfCheckpoint } from "./thread-lists.ts";
+import { cursorOf, keyOfCursor, parseListOptions } from "./thread-lists.ts";
 import type { ListPage, ListPageOptions, ListThreadsOptions, ListedInterrupt, ListedThread } from "./thread-lists.ts";
 import { copyPlaces, threadExists, threadNotFound } from "./thread-copy.ts";
 import { ThreadLocks } from "./thread-locks.ts";
@@ -133,7 +138,7 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
     newVersions: ChannelVersions,
   ): Promise<RunnableConfig> {
     this.assertOpen();
-    const place = commitPlace(config, "put");
+    const place = commitPlace(config, "put", checkpoint.id);
     const { threadId, checkpointNs, guard } = place;
     const { id } = checkpoint;
     const prepared = await this.prepareCheckpoint(checkpoint, metadata, newVersions);
@@ -158,7 +163,7 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
 
   override async putWrites(config: RunnableConfig, writes: PendingWrite[], taskId: string): Promise<void> {
     this.assertOpen();
-    const place = commitPlace(config, "putWrites");
+    const place = commitPlace(config, "putWrites", taskId);
     const stored = await Promise.all(
       writes.map(async ([channel, value], position): Promise<StoredWrite> => {
         const [type, bytes] = await this.serde.dumpsTyped(value);
@@ -174,16 +179,19 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
   }
 
   override async deleteThread(threadId: string): Promise<void> {
+    assertThreadId("deleteThread", threadId);
     this.#commit(threadId, () => this.removeThread(threadId));
   }
 
   override async readRecord(threadId: string): Promise<ThreadRecord | undefined> {
     this.assertOpen();
+    if (findsNothing(threadId)) return undefined;
     const record = this.readStoredRecord(threadId);
     return record && ((await fromStored(this.serde, record.value)) as ThreadRecord);
   }
 
   override async updateRecord(threadId: string, change: (record: ThreadRecord) => ThreadRecord): Promise<ThreadRecord> {
+    assertThreadId("updateRecord", threadId);
     const stored = await this.#prepareAndCommit(threadId, async () => {
       const record = await this.#changedRecord(threadId, change);
       return () => {
@@ -196,6 +204,7 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
 
   override async commitAnswers(threadId: string, commit: AnswerCommit): Promise<AnswerOutcome[]> {
     this.assertOpen();
+    assertThreadId("commitAnswers", threadId);
     const answers = await roundTripAnswers(this.serde, commit);
     return this.#prepareAndCommit(threadId, async () => {
       const facts = await this.#answerFacts(threadId, answers);
@@ -224,6 +233,7 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
 
   override async readAnswer(threadId: string, interruptId: string): Promise<RecordedAnswer | undefined> {
     this.assertOpen();
+    if (findsNothing(threadId, interruptId)) return undefined;
     const found = this.readStoredAnswer(threadId, interruptId);
     return found && { interruptId, answer: await fromStored(this.serde, found.value), at: found.at };
   }
@@ -232,7 +242,7 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
     this.assertOpen();
     const { interrupted, ...page } = parseListOptions("listThreads", options);
     const threads: ListedThread[] = [];
-    for (const threadId of this.readThreadIds().toReversed()) {
+    for (const threadId of this.#listedThreadIds().toReversed()) {
       const openInterrupts = (await this.#openInterrupts(threadId)).length;
       if (interrupted && openInterrupts === 0) continue;
       const checkpointId = this.readHead(threadId, "");
@@ -250,7 +260,7 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
   override async listInterrupts(options: ListPageOptions = {}): Promise<ListPage<ListedInterrupt>> {
     this.assertOpen();
     const page = parseListOptions("listInterrupts", options);
-    const open = await Promise.all(this.readThreadIds().map((threadId) => this.#openInterrupts(threadId)));
+    const open = await Promise.all(this.#listedThreadIds().map((threadId) => this.#openInterrupts(threadId)));
     return pageOf(
       "listInterrupts",
       open.flat().toSorted((one, other) => (one.askedAt < other.askedAt ? -1 : Number(one.askedAt > other.askedAt))),
@@ -263,7 +273,7 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
     const plan = prunePlan(options);
     let threads = 0;
     let checkpoints = 0;
-    for (const threadId of plan.threadId === undefined ? this.readThreadIds() : [plan.threadId]) {
+    for (const threadId of this.#listedThreadIds(plan.threadId)) {
       const lock = plan.remove && (await this.lockThread(threadId, { mode: "exclusive", wait: false }));
       try {
         const removed = await this.#pruneThread(threadId, { ...plan, remove: lock && plan.remove });
@@ -294,6 +304,7 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
 
   override async lockThread(threadId: string, options: LockOptions): Promise<ThreadLock | undefined> {
     this.assertOpen();
+    assertThreadId("lockThread", threadId);
     return this.#locks.lock(threadId, options);
   }
 
@@ -307,6 +318,11 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
   /** Throws CHECKPOINTER_CLOSED after `close`. */
   protected assertOpen(): void {
     if (this.#closed) throw checkpointerClosed(this.description);
+  }
+
+  /** The threads that there are for others, or one of them: not those of imports under way. */
+  #listedThreadIds(only?: string): readonly string[] {
+    return (only === undefined ? this.readThreadIds() : [only]).filter((threadId) => !isStagingId(threadId));
   }
 
   async #openInterrupts(threadId: string): Promise<ListedInterrupt[]> {
@@ -408,13 +424,16 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
   }
 }
 
-/** A page of a list that is there whole; the cursor counts what came before. */
+/** How many items came before a page. */
+const localKey = z.tuple([z.int().min(0)]);
+
+/** A page of a list that is there whole. */
 function pageOf<Item>(
   method: string,
   all: readonly Item[],
   { limit, after }: { limit: number; after?: string | undefined },
 ): ListPage<Item> {
-  const from = after === undefined ? 0 : Number(keyOfCursor(method, after, 1)[0]);
+  const from = after === undefined ? 0 : keyOfCursor(method, after, localKey)[0];
   const items = all.slice(from, from + limit);
   return from + limit < all.length ? { items, next: cursorOf([from + limit]) } : { items };
 }

@@ -16,6 +16,7 @@ import type { StoredAnswer, StoredRecord, StoredWrite, WritesPlace } from "./loc
 import { isAtOrBelow } from "./namespaces.ts";
 import { MemoryItems } from "./store/memory-store.ts";
 import { shareDatabase } from "./store/shared-database.ts";
+import { findsNothing } from "./stored-id.ts";
 import { refuseFunction } from "./strict-serializer.ts";
 
 /** A checkpoint and its metadata, serialized. */
@@ -58,6 +59,7 @@ export class MemoryCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
 
   override async *list(config: RunnableConfig, options?: CheckpointListOptions): AsyncGenerator<CheckpointTuple> {
     this.assertOpen();
+    if (findsNothing(options?.before?.configurable?.["checkpoint_id"])) return;
     yield* this.#saver.list(config, options);
   }
 

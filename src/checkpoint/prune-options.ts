@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseOptions } from "../errors/index.ts";
+import { isStorableId } from "./stored-id.ts";
 
 /**
  * What {@link Checkpointer.prune} removes. `keepNewest` and an age are two criteria, and each works on its own;
@@ -49,7 +50,7 @@ export interface PrunePlan {
 
 const pruneSchema = z
   .strictObject({
-    threadId: z.string().min(1).optional(),
+    threadId: z.string().min(1).refine(isStorableId, "must be well-formed text without NUL").optional(),
     keepNewest: z.int().min(1).optional(),
     olderThanMs: z.number().min(0).optional(),
     before: z.date().optional(),

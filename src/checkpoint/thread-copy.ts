@@ -1,9 +1,9 @@
 import { PerdureError } from "../errors/index.ts";
-import { commitPlace } from "./commit-guard.ts";
+import { assertThreadId } from "./stored-id.ts";
 
 /** Checks where a thread is copied from and to: what cannot be the id of a thread is OPTIONS_INVALID. */
 export function copyPlaces(from: string, to: string): [from: string, to: string] {
-  for (const thread_id of [from, to]) commitPlace({ configurable: { thread_id } }, "put");
+  for (const threadId of [from, to]) assertThreadId("copyThread", threadId);
   return [from, to];
 }
 

@@ -22,6 +22,7 @@ import type { OncePlace, TransactionSql } from "../../nodes/index.ts";
 import type { PruneOptions, PruneResult } from "../prune-options.ts";
 import type { SqlDriver } from "../sql-driver.ts";
 import { SqlOnce } from "../sql-once.ts";
+import { assertThreadId, findsNothing } from "../stored-id.ts";
 import type { ListPage, ListPageOptions, ListThreadsOptions, ListedInterrupt, ListedThread } from "../thread-lists.ts";
 import { copyPlaces } from "../thread-copy.ts";
 import type { ThreadRecord } from "../thread-record.ts";
@@ -128,7 +129,7 @@ export class PostgresCheckpointer extends Checkpointer {
   override async getTuple(config: RunnableConfig): Promise<CheckpointTuple | undefined> {
     this.#assertOpen();
     const { thread_id: threadId, checkpoint_ns: ns = "", checkpoint_id: id } = config.configurable ?? {};
-    if (threadId === undefined) return undefined;
+    if (threadId === undefined || findsNothing(threadId, ns, id)) return undefined;
     return this.#reader.tuple(threadId, ns, id || undefined);
   }
 
@@ -136,6 +137,7 @@ export class PostgresCheckpointer extends Checkpointer {
     this.#assertOpen();
     const { thread_id: threadId, checkpoint_ns: ns, checkpoint_id: id } = config.configurable ?? {};
     const { before, limit, filter } = options;
+    if (findsNothing(threadId, ns, id, before?.configurable?.["checkpoint_id"])) return;
     yield* this.#reader.list({
       threadId,
       ns,
@@ -154,6 +156,7 @@ export class PostgresCheckpointer extends Checkpointer {
     const read = new Map<string, CheckpointTuple>();
     const getTuple = async (config: RunnableConfig): Promise<CheckpointTuple | undefined> => {
       const { thread_id: threadId, checkpoint_ns: ns = "", checkpoint_id: id } = config.configurable ?? {};
+      if (findsNothing(threadId, ns, id)) return undefined;
       const known = id && read.get(id);
       if (known) return known;
       const tuples = await this.#reader.ancestors(threadId, ns, id || undefined, ANCESTORS);
@@ -170,7 +173,7 @@ export class PostgresCheckpointer extends Checkpointer {
     newVersions: ChannelVersions,
   ): Promise<RunnableConfig> {
     this.#assertOpen();
-    const place = commitPlace(config, "put");
+    const place = commitPlace(config, "put", checkpoint.id);
     const { threadId, checkpointNs: ns, checkpointId: parentId } = place;
     const copy = copyCheckpoint(checkpoint);
     const draftOn = (parent: KnownCheckpoint | undefined): Promise<CheckpointDraft> =>
@@ -204,7 +207,7 @@ export class PostgresCheckpointer extends Checkpointer {
 
   override async putWrites(config: RunnableConfig, writes: PendingWrite[], taskId: string): Promise<void> {
     this.#assertOpen();
-    const place = commitPlace(config, "putWrites");
+    const place = commitPlace(config, "putWrites", taskId);
     for (const [, value] of writes) this.#items.returned(value);
     const rows = await taskWrites(this.#codec, place, writes, taskId);
     const verdict = await this.#writer.add({
@@ -218,32 +221,36 @@ export class PostgresCheckpointer extends Checkpointer {
 
   override async deleteThread(threadId: string): Promise<void> {
     this.#assertOpen();
+    assertThreadId("deleteThread", threadId);
     await this.#transactions.deleteThread(threadId);
   }
 
   override async newestBelow(threadId: string, namespaces: readonly string[]): Promise<CheckpointTuple[]> {
     this.#assertOpen();
-    return namespaces.length === 0 ? [] : this.#reader.newestBelow(threadId, namespaces);
+    const known = findsNothing(threadId) ? [] : namespaces.filter((ns) => !findsNothing(ns));
+    return known.length === 0 ? [] : this.#reader.newestBelow(threadId, known);
   }
 
   override async readRecord(threadId: string): Promise<ThreadRecord | undefined> {
     this.#assertOpen();
-    return this.#transactions.readRecord(threadId);
+    return findsNothing(threadId) ? undefined : this.#transactions.readRecord(threadId);
   }
 
   override async updateRecord(threadId: string, change: (record: ThreadRecord) => ThreadRecord): Promise<ThreadRecord> {
     this.#assertOpen();
+    assertThreadId("updateRecord", threadId);
     return this.#transactions.updateRecord(threadId, change);
   }
 
   override async commitAnswers(threadId: string, commit: AnswerCommit): Promise<AnswerOutcome[]> {
     this.#assertOpen();
+    assertThreadId("commitAnswers", threadId);
     return this.#transactions.commitAnswers(threadId, commit, await roundTripAnswers(this.serde, commit));
   }
 
   override async readAnswer(threadId: string, interruptId: string): Promise<RecordedAnswer | undefined> {
     this.#assertOpen();
-    return this.#transactions.readAnswer(threadId, interruptId);
+    return findsNothing(threadId, interruptId) ? undefined : this.#transactions.readAnswer(threadId, interruptId);
   }
 
   override async listThreads(options: ListThreadsOptions = {}): Promise<ListPage<ListedThread>> {
@@ -268,6 +275,7 @@ export class PostgresCheckpointer extends Checkpointer {
 
   override async lockThread(threadId: string, options: LockOptions): Promise<ThreadLock | undefined> {
     this.#assertOpen();
+    assertThreadId("lockThread", threadId);
     return this.#locks.lock(threadId, options);
   }
 

@@ -1,14 +1,13 @@
 import { INTERRUPT, WRITES_IDX_MAP } from "@langchain/langgraph-checkpoint";
+import { z } from "zod";
+import { timeOfCheckpoint } from "../checkpoint-time.ts";
+import { idOfInterrupt } from "../interrupt-id.ts";
+import type { InterruptWrite } from "../interrupt-id.ts";
 import type { SqlDriver } from "../sql-driver.ts";
-import { cursorOf, idOfInterrupt, keyOfCursor, parseListOptions, timeOfCheckpoint } from "../thread-lists.ts";
-import type {
-  InterruptWrite,
-  ListPage,
-  ListPageOptions,
-  ListThreadsOptions,
-  ListedInterrupt,
-  ListedThread,
-} from "../thread-lists.ts";
+import { stagingCondition } from "../staging-thread.ts";
+import { isStorableId } from "../stored-id.ts";
+import { cursorOf, keyOfCursor, parseListOptions } from "../thread-lists.ts";
+import type { ListPage, ListPageOptions, ListThreadsOptions, ListedInterrupt, ListedThread } from "../thread-lists.ts";
 import type { SaverTables } from "./saver-tables.ts";
 import type { StoredRow, ValueCodec } from "./value-codec.ts";
 
@@ -25,9 +24,13 @@ interface InterruptRow extends StoredRow {
   readonly ns: string;
   readonly task_id: string;
   readonly asked_at: string | Date;
-  /** The same to the microsecond, for the cursor. */
-  readonly asked: string;
+  /** The same in microseconds since 1970, for the cursor: a text would be as the session's settings have it. */
+  readonly asked: unknown;
 }
+
+const threadKey = z.tuple([z.int().min(0)]);
+const idSchema = z.string().refine(isStorableId);
+const interruptKey = z.tuple([z.int(), z.int().min(0), idSchema, idSchema]);
 
 /** Reads the lists of threads and of open questions, a page at a time, each by an index. */
 export class ThreadListing {
@@ -43,7 +46,7 @@ export class ThreadListing {
 
   async threads(options: ListThreadsOptions): Promise<ListPage<ListedThread>> {
     const { limit, after, interrupted } = parseListOptions("listThreads", options);
-    const [before = null] = after === undefined ? [] : keyOfCursor("listThreads", after, 1);
+    const [before = null] = after === undefined ? [] : keyOfCursor("listThreads", after, threadKey);
     const { rows } = await this.#driver.query<ThreadRow>(threadsQuery(this.#tables, { interrupted }), [
       before,
       limit + 1,
@@ -66,7 +69,7 @@ export class ThreadListing {
   async interrupts(options: ListPageOptions): Promise<ListPage<ListedInterrupt>> {
     const { limit, after } = parseListOptions("listInterrupts", options);
     const [asked = null, thread = null, ns = null, task = null] =
-      after === undefined ? [] : keyOfCursor("listInterrupts", after, 4);
+      after === undefined ? [] : keyOfCursor("listInterrupts", after, interruptKey);
     const { rows } = await this.#driver.query<InterruptRow>(interruptsQuery(this.#tables), [
       asked,
       thread,
@@ -77,7 +80,7 @@ export class ThreadListing {
     const listed = await Promise.all(rows.map((row) => this.#listed(row)));
     return pageOf(listed, limit, (last) => {
       const row = rows[last] as InterruptRow;
-      return [row.asked, Number(row.thread), row.ns, row.task_id];
+      return [Number(row.asked), Number(row.thread), row.ns, row.task_id];
     });
   }
 
@@ -102,7 +105,7 @@ export function threadsQuery(
 ): string {
   return `SELECT t.thread_id, t.thread, t.head, (SELECT count(*) FROM ${interrupts} i WHERE i.thread = t.thread) AS open
   FROM ${threads} t
- WHERE ($1::int8 IS NULL OR t.thread < $1::int8)
+ WHERE ($1::int8 IS NULL OR t.thread < $1::int8) AND NOT ${stagingCondition("t.thread_id")}
    ${interrupted ? `AND t.thread IN (SELECT i.thread FROM ${interrupts} i)` : ""}
  ORDER BY t.thread DESC LIMIT $2`;
 }
@@ -115,13 +118,15 @@ export function interruptsQuery({ threads, interrupts, writes }: SaverTables): s
   // The page comes first, or the planner, which takes the joins for narrower than they are, sorts the whole table.
   return `WITH page AS MATERIALIZED (
   SELECT i.* FROM ${interrupts} i
-   WHERE ($1::timestamptz IS NULL OR (i.asked_at, i.thread, i.ns, i.task_id) > ($1::timestamptz, $2::int8, $3::text, $4::text))
+   WHERE ($1::int8 IS NULL OR (i.asked_at, i.thread, i.ns, i.task_id)
+            > (timestamptz 'epoch' + $1::int8 * interval '1 microsecond', $2::int8, $3::text, $4::text))
+     AND i.thread NOT IN (SELECT thread FROM ${threads} WHERE ${stagingCondition("thread_id")})
      AND NOT (i.answers IS NULL AND EXISTS (
            SELECT FROM ${interrupts} below
             WHERE below.thread = i.thread AND below.ns <> i.ns AND strpos(below.ns, ':' || i.task_id) > 0))
    ORDER BY i.asked_at, i.thread, i.ns, i.task_id LIMIT $5
 )
-SELECT t.thread_id, i.thread, i.ns, i.task_id, i.asked_at, i.asked_at::text AS asked, w.type, w.text, w.bytes
+SELECT t.thread_id, i.thread, i.ns, i.task_id, i.asked_at, (extract(epoch FROM i.asked_at) * 1000000)::int8 AS asked, w.type, w.text, w.bytes
   FROM page i
   JOIN ${threads} t ON t.thread = i.thread
   JOIN ${writes} w ON w.thread = i.thread AND w.ns = i.ns AND w.checkpoint_id = i.checkpoint_id

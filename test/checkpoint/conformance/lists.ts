@@ -48,7 +48,16 @@ export function describeLists(checkpointer: () => Checkpointer): void {
       expect(interrupted.map((listed) => listed.threadId)).not.toContain(threadId);
     });
 
-    it.each([{ limit: 0 }, { limit: 1001 }, { after: "?" }, { after: "WzEsMl0" }])("refuses %j", async (options) => {
+    it.each([
+      { limit: 0 },
+      { limit: 1001 },
+      { after: "?" },
+      ...[[1, 2], ["abc"], [1.5], [-1], [null], [1e300], ["x", 1, "a", "b"], [1, 1, "a\0", "b"], { 0: 1 }].map(
+        (key) => ({
+          after: Buffer.from(JSON.stringify(key)).toString("base64url"),
+        }),
+      ),
+    ])("refuses %j", async (options) => {
       for (const list of [checkpointer().listThreads(options), checkpointer().listInterrupts(options)]) {
         await expect(list).rejects.toMatchObject({ code: "OPTIONS_INVALID" });
       }
