@@ -1,6 +1,6 @@
 import type { SerializerProtocol } from "@langchain/langgraph-checkpoint";
 import { z } from "zod";
-import { PerdureError } from "../errors/index.ts";
+import { parseOptions } from "../errors/index.ts";
 
 /** How to open a checkpointer; what does not apply to the kind that is opened is ignored. */
 export interface OpenCheckpointerOptions {
@@ -71,7 +71,11 @@ export interface PostgresOptions {
   readonly ssl?: boolean | Readonly<Record<string, unknown>> | undefined;
 }
 
-const optionsSchema = z.strictObject({
+/** Those of them that a connection needs. */
+export type ConnectOptions = Omit<PostgresOptions, "serde" | "cacheThreads">;
+
+/** {@link OpenCheckpointerOptions} with their defaults. */
+export const openOptionsSchema = z.strictObject({
   // It goes into statements as a quoted name; Postgres cuts names after 63 bytes, which would make two of them one.
   schema: z
     .string()
@@ -88,27 +92,20 @@ const optionsSchema = z.strictObject({
   cacheThreads: z.int().min(0).default(1000),
 });
 
+/** Options that may hold a key or a password. */
+export const SECRET_OPTIONS = ["ssl", "serde", "embeddings"];
+
 /**
  * Checks the options and fills in the defaults.
  * @param caller who was called, as it stands in the message
+ * @throws OPTIONS_INVALID
  */
 export function parseOpenOptions(options: OpenCheckpointerOptions, caller = "openCheckpointer"): PostgresOptions {
-  const parsed = optionsSchema.safeParse(options);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => {
-    const name = issue.path.join(".");
-    // The value of `ssl` may hold a key.
-    const value = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)[key], options);
-    return name === ""
-      ? issue.message
-      : `${name} is ${name.startsWith("ssl") ? "wrong" : JSON.stringify(value)}: ${issue.message}`;
-  });
-  throw new PerdureError("OPTIONS_INVALID", `${caller}: ${problems.join("; ")}.`, {
-    hint: "See OpenCheckpointerOptions for what there is.",
-  });
+  return parseOptions(caller, openOptionsSchema, options, { secret: SECRET_OPTIONS });
 }
 
-function isSerializer(value: unknown): boolean {
+/** Whether it can write and read values. */
+export function isSerializer(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   return ["dumpsTyped", "loadsTyped"].every(
     (method) => typeof (value as Record<string, unknown>)[method] === "function",
