@@ -1,6 +1,6 @@
 import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
 import type { Client, ClientConfig, Pool, PoolClient, QueryConfig, QueryResult } from "pg";
-import { explainDatabaseError, isConnectionError } from "./postgres-errors.ts";
+import { explainDatabaseError, isConnectionError, tookTooLong } from "./postgres-errors.ts";
 import type { DatabaseAddress } from "./postgres-errors.ts";
 import type { NamedStatement, SqlClient, SqlDriver, SqlResult } from "./sql-driver.ts";
 
@@ -8,10 +8,13 @@ import type { NamedStatement, SqlClient, SqlDriver, SqlResult } from "./sql-driv
  * For what is safe to do again: a read, or the begin of a transaction. When connections drop, the pool
  * may hand out several dead ones before it has noticed. That none can be made is not tried again.
  */
-const onAnotherConnection = retry(handleWhen(isConnectionError), {
-  maxAttempts: 4,
-  backoff: new ExponentialBackoff({ initialDelay: 20, maxDelay: 500 }),
-});
+const onAnotherConnection = retry(
+  handleWhen((error) => isConnectionError(error) && !tookTooLong(error)),
+  {
+    maxAttempts: 4,
+    backoff: new ExponentialBackoff({ initialDelay: 20, maxDelay: 500 }),
+  },
+);
 
 /**
  * Statements over a pool of pg. Listens for errors of connections, idle and in use: pg emits them,
@@ -48,14 +51,21 @@ export class PgDriver implements SqlDriver {
   async transaction<T>(work: (client: SqlClient) => Promise<T>): Promise<T> {
     const client = await this.#begin();
     let isUsable = true;
+    /** Why the connection ended while nothing ran on it: the next statement only says that it has. */
+    let ended: unknown;
+    const noteEnd = (error: unknown): void => {
+      ended ??= error;
+    };
+    client.on("error", noteEnd);
     const query = <Row>(statement: string | NamedStatement, values?: readonly unknown[]): Promise<SqlResult<Row>> =>
       this.#explained(async () => {
         try {
           const { rows } = await client.query(this.#config(statement, values));
           return { rows: rows as Row[] };
         } catch (error) {
-          isUsable &&= !isConnectionError(error);
-          throw error;
+          if (!isConnectionError(error)) throw error;
+          isUsable = false;
+          throw isConnectionError(ended) ? ended : error;
         }
       });
     try {
@@ -66,6 +76,7 @@ export class PgDriver implements SqlDriver {
       if (isUsable) isUsable = await succeeds(query("ROLLBACK"));
       throw error;
     } finally {
+      client.off("error", noteEnd);
       client.release(!isUsable);
     }
   }

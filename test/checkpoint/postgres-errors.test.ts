@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { explainDatabaseError, isConnectionError } from "../../src/checkpoint/postgres-errors.ts";
+import { explainDatabaseError, isConnectionError, isTransient } from "../../src/checkpoint/postgres-errors.ts";
 
 const address = { description: "postgres://h:1/db", server: "h:1", database: "db", schema: "s" };
 
@@ -20,6 +20,12 @@ describe("an error of the database", () => {
     ["53300", "too many clients already", "CHECKPOINTER_UNREACHABLE", "poolSize"],
     ["SELF_SIGNED_CERT_IN_CHAIN", "self-signed certificate", "CHECKPOINTER_UNREACHABLE", "`ssl`"],
     ["42P01", 'relation "checkpoints" does not exist', "CHECKPOINTER_TABLE_MISSING", 'schema "s"'],
+    [
+      "42501",
+      "permission denied for table t",
+      "CHECKPOINTER_UNREACHABLE",
+      "lacks a right: permission denied for table t",
+    ],
     ["57P03", "the database system is starting up", "CHECKPOINTER_UNREACHABLE", "starting up"],
     ["ENOTFOUND", "getaddrinfo ENOTFOUND h", "CHECKPOINTER_UNREACHABLE", "ENOTFOUND h"],
     [undefined, "Connection terminated unexpectedly", "CHECKPOINTER_UNREACHABLE", "terminated unexpectedly"],
@@ -49,5 +55,20 @@ describe("an error of the database", () => {
 
   it("breaks the connection when it is of the network or of a server that shuts down", () => {
     for (const code of ["ECONNRESET", "08006", "57P01"]) expect(isConnectionError(failure("x", code))).toBe(true);
+  });
+
+  it("breaks the connection when the server ended it because a transaction took too long", () => {
+    for (const code of ["25P03", "25P04"]) expect(isConnectionError(failure("x", code))).toBe(true);
+  });
+
+  it("is worth another try when it is a deadlock, a serialization failure or a lost connection, and else is not", () => {
+    for (const code of ["40P01", "40001"]) expect(isTransient(failure("x", code))).toBe(true);
+    expect(isTransient(explainDatabaseError(failure("x", "ECONNRESET"), address))).toBe(true);
+    for (const code of ["28P01", "42501", "53300", "25P03", "25P04"]) {
+      expect(isTransient(explainDatabaseError(failure("x", code), address))).toBe(false);
+    }
+    for (const other of [failure("x", "23505"), failure("x"), "40001", undefined]) {
+      expect(isTransient(other)).toBe(false);
+    }
   });
 });

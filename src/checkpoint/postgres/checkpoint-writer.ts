@@ -7,7 +7,7 @@ import { flushStatement, verdicts } from "./flush-statement.ts";
 import { flushValues } from "./flush-values.ts";
 import type { Commit, Verdict } from "./commit.ts";
 import type { VerdictRow } from "./flush-statement.ts";
-import { namedStatement } from "./named-statement.ts";
+import { namedStatement } from "../named-statement.ts";
 import type { SaverTables } from "./saver-tables.ts";
 
 /** Waits up to some eight seconds in all: a server that restarts or fails over is back by then. */
