@@ -5,6 +5,7 @@ import type {
   CheckpointMetadata,
   CheckpointTuple,
   PendingWrite,
+  SerializerProtocol,
 } from "@langchain/langgraph-checkpoint";
 import type { RunnableConfig } from "@langchain/core/runnables";
 import { z } from "zod";
@@ -87,9 +88,11 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
   readonly #preparations = new Map<string, Set<{ outdated: boolean }>>();
   #closed = false;
 
-  constructor(description: string) {
-    super();
-    this.serde = strictSerializer(this.serde);
+  /** @param serde The caller's own serializer; LangGraph's when absent. */
+  constructor(description: string, serde: SerializerProtocol | undefined) {
+    super(serde);
+    // What a serializer of the caller can store is its own business.
+    if (serde === undefined) this.serde = strictSerializer(this.serde);
     this.description = description;
   }
 

@@ -50,11 +50,11 @@ export async function openCheckpointer(
     const url = parseCheckpointerUrl(target);
     switch (url.kind) {
       case "memory":
-        return new MemoryCheckpointer();
+        return new MemoryCheckpointer(parsed.serde);
       case "pglite":
         return (await import("./open-pglite.ts")).openPglitePath(url.path, parsed);
       case "sqlite":
-        return (await import("./open-sqlite.ts")).openSqlite(url.path);
+        return (await import("./open-sqlite.ts")).openSqlite(url.path, parsed);
       case "postgres":
         return (await import("./open-postgres.ts")).openPostgresUrl(url.url, parsed);
     }

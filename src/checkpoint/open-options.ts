@@ -44,8 +44,9 @@ export interface OpenCheckpointerOptions {
    */
   readonly prepare?: boolean | undefined;
   /**
-   * Writes and reads every value that is stored, such as to encrypt it. Lists are then not compared with what
-   * is stored, so a list that was read back is stored again whole with its next change. For Postgres and PGlite.
+   * Writes and reads every value of a thread that is stored, such as to encrypt it; ids and the names of channels are
+   * not values. On Postgres and PGlite lists are then not compared with what is stored, so a list that was read back is
+   * stored again whole with its next change. For every kind; a store has none, see docs/store.md.
    * @default LangGraph's own
    */
   readonly serde?: SerializerProtocol | undefined;

@@ -8,6 +8,7 @@ import type {
   CheckpointMetadata,
   CheckpointPendingWrite,
   CheckpointTuple,
+  SerializerProtocol,
 } from "@langchain/langgraph-checkpoint";
 import type { RunnableConfig } from "@langchain/core/runnables";
 import { isOutputChannel } from "./answers.ts";
@@ -41,6 +42,15 @@ interface CheckpointRow {
 type TypedRow = { readonly type: string; readonly value: Uint8Array };
 type WriteRow = TypedRow & { readonly task_id: string; readonly idx: number; readonly channel: string };
 
+/** What goes with the database of a {@link SqliteCheckpointer}. */
+export interface SqliteParts {
+  readonly description: string;
+  /** Frees what goes with the file, such as its lock. */
+  readonly release: () => void;
+  /** The caller's own serializer; LangGraph's when absent. */
+  readonly serde?: SerializerProtocol | undefined;
+}
+
 /**
  * Threads in a file of SQLite, through the module that Node brings along. One process at a time has
  * the file; what a commit stored is on the disk when the call returns.
@@ -50,9 +60,8 @@ export class SqliteCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
   readonly #release: () => void;
   readonly #statements = new Map<string, StatementSync>();
 
-  /** @param release Frees what goes with the file, such as its lock. */
-  constructor(database: DatabaseSync, description: string, release: () => void) {
-    super(description);
+  constructor(database: DatabaseSync, { description, release, serde }: SqliteParts) {
+    super(description, serde);
     this.#database = database;
     this.#release = release;
   }
