@@ -75,6 +75,9 @@ export interface PostgresOptions {
 /** Those of them that a connection needs. */
 export type ConnectOptions = Omit<PostgresOptions, "serde" | "cacheThreads">;
 
+/** A serializer, passed on as it is. */
+export const serializerSchema = z.custom<SerializerProtocol>(isSerializer, "must have dumpsTyped and loadsTyped");
+
 /** {@link OpenCheckpointerOptions} with their defaults. */
 export const openOptionsSchema = z.strictObject({
   // It goes into statements as a quoted name; Postgres cuts names after 63 bytes, which would make two of them one.
@@ -89,7 +92,7 @@ export const openOptionsSchema = z.strictObject({
   statementTimeoutMs: z.int().min(1).optional(),
   ssl: z.union([z.boolean(), z.record(z.string(), z.unknown())]).optional(),
   prepare: z.boolean().default(true),
-  serde: z.custom<SerializerProtocol>(isSerializer, "must have dumpsTyped and loadsTyped").optional(),
+  serde: serializerSchema.optional(),
   cacheThreads: z.int().min(0).default(1000),
 });
 
@@ -105,8 +108,7 @@ export function parseOpenOptions(options: OpenCheckpointerOptions, caller = "ope
   return parseOptions(caller, openOptionsSchema, options, { secret: SECRET_OPTIONS });
 }
 
-/** Whether it can write and read values. */
-export function isSerializer(value: unknown): boolean {
+function isSerializer(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   return ["dumpsTyped", "loadsTyped"].every(
     (method) => typeof (value as Record<string, unknown>)[method] === "function",

@@ -1,10 +1,11 @@
 import type { SerializerProtocol } from "@langchain/langgraph-checkpoint";
-import type { Pool } from "pg";
 import { z } from "zod";
 import { PerdureError, anyFunction, isPerdureError, parseOptions } from "../../errors/index.ts";
 import type { Checkpointer } from "../checkpointer.ts";
-import { invalidTarget, isPool } from "../open-checkpointer.ts";
 import type { OpenPool } from "../open-checkpointer.ts";
+import { SECRET_OPTIONS, serializerSchema } from "../open-options.ts";
+import { stagingId } from "../staging-thread.ts";
+import { isStorableId } from "../stored-id.ts";
 import { LangGraphTables } from "./langgraph-tables.ts";
 import { stageThread } from "./stage-thread.ts";
 
@@ -55,8 +56,8 @@ export interface ImportResult {
 
 const importSchema = z.strictObject({
   schema: z.string().min(1).default("public"),
-  threadIds: z.array(z.string()).optional(),
-  serde: z.custom<SerializerProtocol>((value) => typeof value === "object" && value !== null).optional(),
+  threadIds: z.array(z.string().refine(isStorableId, "must be well-formed text without NUL")).optional(),
+  serde: serializerSchema.optional(),
   onProgress: anyFunction.optional(),
   signal: z.instanceof(AbortSignal).optional(),
 });
@@ -67,7 +68,8 @@ const importSchema = z.strictObject({
  *
  * Each checkpoint is read back and compared with what PostgresSaver gives; a thread in which one differs is not
  * imported, and stands in `failed` with `IMPORT_DIFFERS`. A thread appears whole, at the end; so an import
- * that was stopped or killed can be started again, and skips what is there. Nobody should write to the threads in
+ * that was stopped or killed can be started again, and skips what is there. What a killed one left of a thread is in no
+ * list, is not pruned, and goes when that thread is imported again; only `list` without a thread gives it. Nobody should write to the threads in
  * LangGraph's tables meanwhile.
  *
  * What PostgresSaver lost is lost: after a fork it gives values of the other branch (its versions collide), and those are
@@ -87,11 +89,10 @@ export async function importThreads(
   checkpointer: Checkpointer,
   options: ImportThreadsOptions = {},
 ): Promise<ImportResult> {
-  const parsed = parseOptions("importThreads", importSchema, options);
+  const parsed = parseOptions("importThreads", importSchema, options, { secret: SECRET_OPTIONS });
   const { threadIds } = parsed;
   const { onProgress, signal } = options;
-  if (typeof from !== "string" && (typeof from !== "object" || from === null || !isPool(from))) throw invalidTarget();
-  const tables = await LangGraphTables.open(from as string | Pool, parsed);
+  const tables = await LangGraphTables.open(from, parsed);
   let [imported, skipped, checkpoints] = [0, 0, 0];
   const failed: { threadId: string; error: unknown }[] = [];
   try {
@@ -110,21 +111,20 @@ export async function importThreads(
   return { imported, checkpoints, skipped, failed };
 }
 
-/** Where a thread stands until it is whole. Nobody else looks there, and the next import begins it anew. */
-const stagingOf = (threadId: string): string => `perdure-import ${threadId}`;
-
 async function importThread(
   tables: LangGraphTables,
   checkpointer: Checkpointer,
   threadId: string,
   signal: AbortSignal | undefined,
 ): Promise<ImportProgress> {
-  const staging = stagingOf(threadId);
+  // Where the thread stands until it is whole.
+  const staging = stagingId(threadId);
   const lock = await checkpointer.lockThread(staging, { mode: "exclusive", wait: true, signal });
   try {
+    // What an import that was killed left, also after it had copied the thread.
+    await checkpointer.deleteThread(staging);
     if (await isThere(checkpointer, threadId)) return { threadId, outcome: "skipped", checkpoints: 0 };
     try {
-      await checkpointer.deleteThread(staging);
       const checkpoints = await stageThread(tables, checkpointer, { threadId, staging, signal });
       if (checkpoints === 0) throw notInTables(threadId);
       await checkpointer.copyThread(staging, threadId);

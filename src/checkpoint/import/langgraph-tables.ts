@@ -4,7 +4,9 @@ import type { Pool } from "pg";
 import { parseCheckpointerUrl } from "../checkpointer-url.ts";
 import { connectPostgresPool, connectPostgresUrl } from "../connect-postgres.ts";
 import type { PostgresConnection } from "../connect-postgres.ts";
-import { invalidTarget } from "../open-checkpointer.ts";
+import { PerdureError } from "../../errors/index.ts";
+import { isPool } from "../open-checkpointer.ts";
+import type { OpenPool } from "../open-checkpointer.ts";
 import { parseOpenOptions } from "../open-options.ts";
 import { loadPeer } from "../optional-peer.ts";
 import { explainDatabaseError } from "../postgres-errors.ts";
@@ -38,13 +40,14 @@ export class LangGraphTables {
     this.#checkpoints = `"${connection.address.schema}".checkpoints`;
   }
 
-  static async open(from: string | Pool, { schema, serde }: LangGraphTablesOptions): Promise<LangGraphTables> {
+  static async open(from: string | OpenPool, { schema, serde }: LangGraphTablesOptions): Promise<LangGraphTables> {
+    const source = sourceOf(from);
     const { PostgresSaver } = await loadPeer(
       "@langchain/langgraph-checkpoint-postgres",
       "importThreads",
       () => import("@langchain/langgraph-checkpoint-postgres"),
     );
-    const connection = await connect(from, schema);
+    const connection = await connect(source, schema);
     const { default: pg } = await loadPeer("pg", "importThreads", () => import("pg"));
     const saver = new PostgresSaver(withByteaRows(connection.pool, pg.types), serde, { schema });
     if (serde === undefined) saver.serde = growingLists(saver.serde);
@@ -90,10 +93,24 @@ export class LangGraphTables {
   }
 }
 
+/** Checks where to import from: a pool, or the URL of a Postgres server. */
+function sourceOf(from: unknown): string | Pool {
+  if (typeof from === "string") {
+    const url = parseCheckpointerUrl(from);
+    if (url.kind === "postgres") return url.url;
+    throw notPostgres(`${url.kind}: has none of LangGraph's tables`);
+  }
+  if (typeof from === "object" && from !== null && isPool(from)) return from as unknown as Pool;
+  throw notPostgres("what it was given is neither a URL nor a pg.Pool");
+}
+
+function notPostgres(what: string): PerdureError {
+  return new PerdureError("CHECKPOINTER_URL_INVALID", `importThreads: ${what}.`, {
+    hint: "Pass the postgres:// URL of the database that PostgresSaver uses, or a pg.Pool on it.",
+  });
+}
+
 async function connect(from: string | Pool, schema: string): Promise<PostgresConnection> {
   const options = parseOpenOptions({ schema }, "importThreads");
-  if (typeof from !== "string") return connectPostgresPool(from, options);
-  const url = parseCheckpointerUrl(from);
-  if (url.kind !== "postgres") throw invalidTarget();
-  return connectPostgresUrl(url.url, options);
+  return typeof from === "string" ? connectPostgresUrl(from, options) : connectPostgresPool(from, options);
 }

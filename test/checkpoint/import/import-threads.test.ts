@@ -15,7 +15,7 @@ import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
 import { importThreads, openCheckpointer } from "perdure/checkpoint";
 import type { Checkpointer, ImportProgress } from "perdure/checkpoint";
 import { Pool } from "pg";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { collect } from "../../support/collect.ts";
 import { describeWithPostgres, freshDatabase } from "../../support/fresh-database.ts";
 import type { FreshDatabase } from "../../support/fresh-database.ts";
@@ -118,6 +118,42 @@ describeWithPostgres("importThreads", () => {
       expect(done.log).toContain("yes");
       expect(done.delta).toEqual(["in", "talked"]);
     });
+
+    it("shows a thread when it is whole, and takes away what a killed import left of it", async () => {
+      const checkpointer = await open(target);
+      const listed = async (): Promise<string[]> => [
+        ...(await checkpointer.listThreads()).items.map(({ threadId }) => threadId),
+        ...(await checkpointer.listThreads({ interrupted: true })).items.map(({ threadId }) => threadId),
+        ...(await checkpointer.listInterrupts()).items.map(({ threadId }) => threadId),
+      ];
+      let staged = "";
+      const seen: unknown[] = [];
+      const copyThread = vi.spyOn(checkpointer, "copyThread").mockImplementation(async (from) => {
+        staged = from;
+        const prune = { keepNewest: 1, before: new Date(Date.now() + 60_000), finishedOnly: false };
+        seen.push(await listed(), await checkpointer.prune(prune));
+        seen.push(await checkpointer.prune({ ...prune, threadId: from }));
+        throw new Error("killed");
+      });
+      // Who is killed clears nothing away.
+      const deleteThread = vi.spyOn(checkpointer, "deleteThread").mockResolvedValue();
+      const one = { schema, threadIds: ["asks"] };
+      expect(await importThreads(pool, checkpointer, one)).toMatchObject({ imported: 0, failed: [{}] });
+      const left = () => collect(checkpointer.list({ configurable: { thread_id: staged } }));
+      expect(seen).toEqual([[], { threads: 0, checkpoints: 0 }, { threads: 0, checkpoints: 0 }]);
+      expect(await left()).not.toEqual([]);
+
+      copyThread.mockRestore();
+      deleteThread.mockRestore();
+      expect(await importThreads(pool, checkpointer, one)).toMatchObject({ imported: 1, failed: [] });
+      expect(await left()).toEqual([]);
+      expect(await listed()).toEqual(["asks", "asks", "asks"]);
+
+      // Killed between the copy and the end.
+      await checkpointer.copyThread("asks", staged);
+      expect(await importThreads(pool, checkpointer, one)).toMatchObject({ skipped: 1, failed: [] });
+      expect(await left()).toEqual([]);
+    });
   });
 
   it("skips threads that are there, and imports what came since: it can be run again", async () => {
@@ -204,10 +240,27 @@ describeWithPostgres("importThreads", () => {
     const calls: [() => Promise<unknown>, string][] = [
       [() => importThreads(pool, checkpointer, { schema: "elsewhere" }), "CHECKPOINTER_TABLE_MISSING"],
       [() => importThreads("postgres://nobody@127.0.0.1:1/db", checkpointer), "CHECKPOINTER_UNREACHABLE"],
-      [() => importThreads("sqlite:./file", checkpointer), "CHECKPOINTER_URL_INVALID"],
       [() => importThreads(7 as never, checkpointer), "CHECKPOINTER_URL_INVALID"],
+      [() => importThreads("case-42", checkpointer), "CHECKPOINTER_URL_INVALID"],
       [() => importThreads(pool, checkpointer, { schemas: "x" } as never), "OPTIONS_INVALID"],
+      [() => importThreads(pool, checkpointer, { threadIds: ["a\0"] }), "OPTIONS_INVALID"],
+      [() => importThreads(pool, checkpointer, null as never), "OPTIONS_INVALID"],
     ];
     for (const [call, code] of calls) await expect(call(), code).rejects.toMatchObject({ code });
+  });
+
+  it.each(["sqlite:./file", "pglite:./directory", "memory:"])("says that %s is no Postgres server", async (from) => {
+    const importing = importThreads(from, await open());
+    await expect(importing).rejects.toMatchObject({
+      code: "CHECKPOINTER_URL_INVALID",
+      message: expect.stringContaining(`${from.split(":")[0]}: has none of LangGraph's tables`),
+      hint: expect.stringContaining("postgres://"),
+    });
+  });
+
+  it("takes no serializer that is none, and shows nothing of it", async () => {
+    const importing = importThreads(pool, await open(), { schema, serde: { key: "s3cret" } as never });
+    await expect(importing).rejects.toMatchObject({ code: "OPTIONS_INVALID" });
+    await expect(importing).rejects.toThrow("`serde` can't be an object: must have dumpsTyped and loadsTyped");
   });
 });
