@@ -8,9 +8,11 @@ export const SQL_STATE = {
   transactionTimeout: "25P04",
   noSuchDatabase: "3D000",
   noSuchSchema: "3F000",
+  uniqueViolation: "23505",
   serializationFailure: "40001",
   deadlock: "40P01",
   lacksRight: "42501",
   noSuchTable: "42P01",
   tooManyConnections: "53300",
+  lockNotAvailable: "55P03",
 } as const;

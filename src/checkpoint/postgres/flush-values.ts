@@ -59,6 +59,7 @@ export function flushValues(commits: readonly Commit[]): unknown[] {
         ...values.add(stored),
         asks: asks !== undefined,
         answers: asks?.answersBefore,
+        interrupt_id: asks?.interruptId,
         ends: ends?.answers,
         ...partOf(row, byThread.get(threadId) ?? []),
       };

@@ -19,7 +19,9 @@ import { checkpointerClosed } from "../closed.ts";
 import { assertGuard, commitPlace } from "../commit-guard.ts";
 import type { CommitPlace } from "../commit-guard.ts";
 import type { OncePlace, TransactionSql } from "../../nodes/index.ts";
+import { codeOf } from "../postgres-errors.ts";
 import type { PruneOptions, PruneResult } from "../prune-options.ts";
+import { SQL_STATE } from "../sql-state.ts";
 import type { SqlDriver } from "../sql-driver.ts";
 import { SqlOnce } from "../sql-once.ts";
 import { assertThreadId, findsNothing } from "../stored-id.ts";
@@ -69,7 +71,7 @@ export interface PostgresCheckpointerParts {
 const ANCESTORS = 100;
 
 /** So often a commit is prepared anew when the thread was changed under it. */
-const MAX_DRAFTS = 5;
+const MAX_DRAFTS = 10;
 
 /**
  * Threads in Postgres, or in PGlite, which is Postgres too. Each thing is stored once: a list that grew adds
@@ -189,8 +191,13 @@ export class PostgresCheckpointer extends Checkpointer {
         readParent: () => this.#before(place, copy, newVersions),
         readList: (known, ref) => this.#reader.listText(known.thread, ref),
       });
+    // What was serialized when `put` was called stays, where it can: the graph may have changed the values since.
+    const again = async (before: CheckpointDraft): Promise<CheckpointDraft> => {
+      const now = await this.#before(place, copy, newVersions);
+      return (now && (await before.rebased(now))) ?? (await draftOn(undefined));
+    };
     let draft = await draftOn(parentId === undefined ? undefined : this.#known.get(threadId, ns, parentId));
-    for (let drafts = 1; drafts < MAX_DRAFTS; drafts += 1) {
+    for (let drafts = 1; drafts <= MAX_DRAFTS; drafts += 1) {
       const stored = await this.#store(place, draft);
       if (typeof stored === "object") {
         // The next one stands on this one; who forks from the parent reads it again.
@@ -198,10 +205,10 @@ export class PostgresCheckpointer extends Checkpointer {
         this.#known.set(threadId, ns, copy.id, stored);
         return { configurable: { thread_id: threadId, checkpoint_ns: ns, checkpoint_id: copy.id } };
       }
-      draft = stored === "taken" ? await draft.moved() : await draftOn(undefined);
+      draft = stored === "taken" ? await draft.moved() : await again(draft);
     }
     throw new PerdureError("CHECKPOINT_CONFLICT", `thread "${threadId}" was changed at each of ${MAX_DRAFTS} tries.`, {
-      hint: "Somebody deletes and makes it again all the time; nothing was stored. Inspect the thread.",
+      hint: "Somebody prunes it, or deletes and makes it again, all the time; nothing was stored. Try again.",
     });
   }
 
@@ -326,9 +333,9 @@ export class PostgresCheckpointer extends Checkpointer {
       verdict =
         guard?.record === undefined && (guard?.onHead !== true || draft.row.ns === "")
           ? await this.#writer.add(commit)
-          : await this.#transactions.putWith(place, commit, (client, alone) => this.#writer.flushOn(client, alone));
+          : await this.#transactions.putWith(place, commit, (client, alone) => this.#writer.flushOn(client, [alone]));
     } catch (error) {
-      if ((error as { code?: unknown }).code === "23505") return "taken";
+      if (codeOf(error) === SQL_STATE.uniqueViolation) return "taken";
       throw error;
     }
     if (verdict.made) return draft.stored(verdict);

@@ -2,6 +2,7 @@ import { INTERRUPT, RESUME, WRITES_IDX_MAP } from "@langchain/langgraph-checkpoi
 import type { PendingWrite } from "@langchain/langgraph-checkpoint";
 import { isOutputChannel } from "../answers.ts";
 import type { CommitPlace } from "../commit-guard.ts";
+import { interruptId } from "../interrupt-id.ts";
 import { refuseFunction } from "../strict-serializer.ts";
 import { RESULT_IDX } from "./commit.ts";
 import type { WritesRow } from "./commit.ts";
@@ -32,7 +33,7 @@ export async function taskWrites(
   }
   return Promise.all(
     [...byIdx].map(async ([idx, pairs]) => ({
-      ...question(idx, pairs[0]?.[1]),
+      ...question(taskId, idx, pairs[0]?.[1]),
       ns: place.checkpointNs,
       checkpointId: place.checkpointId as string,
       taskId,
@@ -43,13 +44,16 @@ export async function taskWrites(
 }
 
 /** What a row means for the list of open questions. */
-function question(idx: number, value: unknown): Pick<WritesRow, "asks" | "ends"> {
+function question(taskId: string, idx: number, value: unknown): Pick<WritesRow, "asks" | "ends"> {
   if (idx === RESULT_IDX) return { ends: { answers: LAST_ANSWER } };
   if (idx === WRITES_IDX_MAP[RESUME]) return { ends: { answers: Array.isArray(value) ? value.length : 1 } };
   if (idx !== WRITES_IDX_MAP[INTERRUPT]) return {};
   const { answers, nested } = (value as { readonly perdure?: InterruptMark } | undefined)?.perdure ?? {};
   // What is asked in a subgraph is stored, and listed, there.
-  return nested === true ? {} : { asks: { answersBefore: answers } };
+  if (nested === true) return {};
+  return {
+    asks: { answersBefore: answers, interruptId: answers === undefined ? undefined : interruptId(taskId, answers) },
+  };
 }
 
 /** More answers than any task was given. */
