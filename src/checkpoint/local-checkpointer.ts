@@ -3,12 +3,10 @@ import type {
   ChannelVersions,
   Checkpoint,
   CheckpointMetadata,
-  CheckpointTuple,
   PendingWrite,
   SerializerProtocol,
 } from "@langchain/langgraph-checkpoint";
 import type { RunnableConfig } from "@langchain/core/runnables";
-import { z } from "zod";
 import { isOutputChannel, judgeAnswers, roundTripAnswers, taskKey } from "./answers.ts";
 import type { AnswerFacts, TaskFacts } from "./answers.ts";
 import { nextChannelVersion } from "./channel-version.ts";
@@ -25,10 +23,11 @@ import { checkpointerClosed } from "./closed.ts";
 import { assertGuard, commitPlace } from "./commit-guard.ts";
 import type { CommitPlace } from "./commit-guard.ts";
 import { timeOfCheckpoint } from "./checkpoint-time.ts";
-import { isFinished } from "./finished-thread.ts";
-import { removableCheckpoints } from "./kept-checkpoints.ts";
-import type { CheckpointFacts, CheckpointKey } from "./kept-checkpoints.ts";
+import type { CheckpointKey } from "./kept-checkpoints.ts";
+import { pageOf } from "./local-page.ts";
+import type { KeptCheckpoint, StoredAnswer, StoredRecord, StoredWrite, WritesPlace } from "./local-rows.ts";
 import { openInterruptsOf } from "./open-interrupts.ts";
+import { planPruning } from "./plan-pruning.ts";
 import { prunePlan } from "./prune-options.ts";
 import type { PruneOptions, PrunePlan, PruneResult } from "./prune-options.ts";
 import { isStagingId } from "./staging-thread.ts";
@@ -36,41 +35,12 @@ import { assertThreadId, findsNothing } from "./stored-id.ts";
 import { fromStored, toStored } from "./stored-value.ts";
 import type { StoredValue } from "./stored-value.ts";
 import { strictSerializer } from "./strict-serializer.ts";
-import { cursorOf, keyOfCursor, parseListOptions } from "./thread-lists.ts";
+import { parseListOptions } from "./thread-lists.ts";
 import type { ListPage, ListPageOptions, ListThreadsOptions, ListedInterrupt, ListedThread } from "./thread-lists.ts";
 import { copyPlaces, threadExists, threadNotFound } from "./thread-copy.ts";
 import { ThreadLocks } from "./thread-locks.ts";
 import { EMPTY_RECORD } from "./thread-record.ts";
 import type { ThreadRecord } from "./thread-record.ts";
-
-/** A thread's record as it is stored; the epoch is readable without a serializer. */
-export interface StoredRecord {
-  readonly epoch: number;
-  readonly value: StoredValue;
-}
-
-/** An answer as it is stored. */
-export interface StoredAnswer {
-  readonly value: StoredValue;
-  readonly at: string;
-}
-
-/** One write of a task, as it is stored. */
-export interface StoredWrite {
-  /** Its position in the task's writes, or LangGraph's negative one of a special channel. */
-  readonly index: number;
-  readonly channel: string;
-  readonly value: StoredValue;
-}
-
-/** A checkpoint that stays when others are removed, and the versions that it has of its channels. */
-export interface KeptCheckpoint {
-  readonly ns: string;
-  readonly versions: ChannelVersions;
-}
-
-/** A checkpoint of a thread: where writes belong. */
-export type WritesPlace = Pick<CommitPlace, "threadId" | "checkpointNs"> & { readonly checkpointId: string };
 
 /**
  * A checkpointer whose store answers at once, without a promise, and belongs to this process alone:
@@ -336,37 +306,13 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
     return this.readStoredRecord(threadId) !== undefined || this.readThreadIds().includes(threadId);
   }
 
-  #pruneThread(threadId: string, { trim, remove }: PrunePlan): Promise<PruneResult> {
+  #pruneThread(threadId: string, plan: PrunePlan): Promise<PruneResult> {
     return this.#prepareAndCommit(threadId, async () => {
-      let head: CheckpointTuple | undefined;
-      const facts: CheckpointFacts[] = [];
-      const versions = new Map<CheckpointFacts, ChannelVersions>();
-      for await (const tuple of this.list({ configurable: { thread_id: threadId } })) {
-        const each = factsOf(tuple);
-        if (each.ns === "" && (head === undefined || each.id > head.checkpoint.id)) head = tuple;
-        facts.push(each);
-        versions.set(each, tuple.checkpoint.channel_versions);
-      }
-      const isDone = head === undefined || isFinished(head);
-      const isOld =
-        head !== undefined && remove !== undefined && Date.parse(head.checkpoint.ts) < remove.before.getTime();
-      if (isOld && (isDone || !remove.finishedOnly)) {
-        return () => {
-          this.removeThread(threadId);
-          return { threads: 1, checkpoints: facts.length };
-        };
-      }
-      if (trim === undefined || (trim.finishedOnly && !isDone)) return () => ({ threads: 0, checkpoints: 0 });
-      const gone = removableCheckpoints(facts, { keepNewest: trim.keepNewest, isFinished: isDone });
-      const keys = new Set(gone.map(({ ns, id }) => JSON.stringify([ns, id])));
-      const kept = facts.filter(({ ns, id }) => !keys.has(JSON.stringify([ns, id])));
+      const pruning = await planPruning(this.list({ configurable: { thread_id: threadId } }), plan);
       return () => {
-        this.removeCheckpoints(
-          threadId,
-          gone,
-          kept.map((each) => ({ ns: each.ns, versions: versions.get(each) ?? {} })),
-        );
-        return { threads: 0, checkpoints: gone.length };
+        if (pruning.kind === "whole") this.removeThread(threadId);
+        if (pruning.kind === "some") this.removeCheckpoints(threadId, pruning.gone, pruning.kept);
+        return pruning.result;
       };
     });
   }
@@ -425,31 +371,4 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
     }
     return { head, answers, tasks };
   }
-}
-
-/** How many items came before a page. */
-const localKey = z.tuple([z.int().min(0)]);
-
-/** A page of a list that is there whole. */
-function pageOf<Item>(
-  method: string,
-  all: readonly Item[],
-  { limit, after }: { limit: number; after?: string | undefined },
-): ListPage<Item> {
-  const from = after === undefined ? 0 : keyOfCursor(method, after, localKey)[0];
-  const items = all.slice(from, from + limit);
-  return from + limit < all.length ? { items, next: cursorOf([from + limit]) } : { items };
-}
-
-function factsOf({ config, checkpoint, metadata, parentConfig }: CheckpointTuple): CheckpointFacts {
-  const parentId: unknown = parentConfig?.configurable?.["checkpoint_id"];
-  return {
-    ns: String(config.configurable?.["checkpoint_ns"] ?? ""),
-    id: checkpoint.id,
-    parentId: typeof parentId === "string" ? parentId : undefined,
-    v: checkpoint.v,
-    metadata,
-    channels: Object.keys(checkpoint.channel_versions),
-    values: new Set(Object.keys(checkpoint.channel_values)),
-  };
 }

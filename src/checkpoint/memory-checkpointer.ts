@@ -12,7 +12,7 @@ import { isOutputChannel } from "./answers.ts";
 import type { CommitPlace } from "./commit-guard.ts";
 import type { CheckpointKey } from "./kept-checkpoints.ts";
 import { LocalCheckpointer } from "./local-checkpointer.ts";
-import type { StoredAnswer, StoredRecord, StoredWrite, WritesPlace } from "./local-checkpointer.ts";
+import type { StoredAnswer, StoredRecord, StoredWrite, WritesPlace } from "./local-rows.ts";
 import { isAtOrBelow } from "./namespaces.ts";
 import { MemoryItems } from "./store/memory-store.ts";
 import { shareDatabase } from "./store/shared-database.ts";

@@ -15,7 +15,7 @@ import { isOutputChannel } from "./answers.ts";
 import type { CommitPlace } from "./commit-guard.ts";
 import type { CheckpointKey } from "./kept-checkpoints.ts";
 import { LocalCheckpointer } from "./local-checkpointer.ts";
-import type { KeptCheckpoint, StoredAnswer, StoredRecord, StoredWrite, WritesPlace } from "./local-checkpointer.ts";
+import type { KeptCheckpoint, StoredAnswer, StoredRecord, StoredWrite, WritesPlace } from "./local-rows.ts";
 import { findsNothing } from "./stored-id.ts";
 import { COPIED_COLUMNS, THREAD_TABLES } from "./sqlite-tables.ts";
 import { fromStored, toStored } from "./stored-value.ts";
