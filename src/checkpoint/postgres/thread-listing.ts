@@ -98,32 +98,40 @@ export class ThreadListing {
   }
 }
 
+/**
+ * Whether a row of `interrupts` (i) is a question that can be answered, given the head of its thread: it is not of a
+ * superstep that is past, and does not only repeat, at the task of the root, what a subgraph asks.
+ */
+function isOpen(interrupts: string, head: string): string {
+  return `(${head} IS NULL OR i.checkpoint_id >= ${head}) AND NOT (i.answers IS NULL AND EXISTS (
+           SELECT FROM ${interrupts} below
+            WHERE below.thread = i.thread AND below.ns <> i.ns AND strpos(below.ns, ':' || i.task_id) > 0))`;
+}
+
 /** The statement behind the list of threads; `$1` is the key to go on after, `$2` how many. */
 export function threadsQuery(
   { threads, interrupts }: SaverTables,
   { interrupted }: { readonly interrupted: boolean },
 ): string {
-  return `SELECT t.thread_id, t.thread, t.head, (SELECT count(*) FROM ${interrupts} i WHERE i.thread = t.thread) AS open
+  const open = `(SELECT count(*) FROM ${interrupts} i WHERE i.thread = t.thread AND ${isOpen(interrupts, "t.head")})`;
+  // A row without either was made for a change that was not made.
+  return `SELECT t.thread_id, t.thread, t.head, ${open} AS open
   FROM ${threads} t
  WHERE ($1::int8 IS NULL OR t.thread < $1::int8) AND NOT ${stagingCondition("t.thread_id")}
-   ${interrupted ? `AND t.thread IN (SELECT i.thread FROM ${interrupts} i)` : ""}
+   AND (t.head IS NOT NULL OR t.record IS NOT NULL)
+   ${interrupted ? `AND t.thread IN (SELECT i.thread FROM ${interrupts} i) AND ${open} > 0` : ""}
  ORDER BY t.thread DESC LIMIT $2`;
 }
 
-/**
- * The statement behind the inbox; `$1` to `$4` are the key to go on after, `$5` how many. A question of a
- * subgraph that LangGraph repeats at the task of the root is listed once, from where it was asked.
- */
+/** The statement behind the inbox; `$1` to `$4` are the key to go on after, `$5` how many. */
 export function interruptsQuery({ threads, interrupts, writes }: SaverTables): string {
   // The page comes first, or the planner, which takes the joins for narrower than they are, sorts the whole table.
   return `WITH page AS MATERIALIZED (
   SELECT i.* FROM ${interrupts} i
    WHERE ($1::int8 IS NULL OR (i.asked_at, i.thread, i.ns, i.task_id)
             > (timestamptz 'epoch' + $1::int8 * interval '1 microsecond', $2::int8, $3::text, $4::text))
-     AND i.thread NOT IN (SELECT thread FROM ${threads} WHERE ${stagingCondition("thread_id")})
-     AND NOT (i.answers IS NULL AND EXISTS (
-           SELECT FROM ${interrupts} below
-            WHERE below.thread = i.thread AND below.ns <> i.ns AND strpos(below.ns, ':' || i.task_id) > 0))
+     AND (SELECT NOT ${stagingCondition("t.thread_id")} AND ${isOpen(interrupts, "t.head")}
+            FROM ${threads} t WHERE t.thread = i.thread)
    ORDER BY i.asked_at, i.thread, i.ns, i.task_id LIMIT $5
 )
 SELECT t.thread_id, i.thread, i.ns, i.task_id, i.asked_at, (extract(epoch FROM i.asked_at) * 1000000)::int8 AS asked, w.type, w.text, w.bytes

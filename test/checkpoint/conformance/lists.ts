@@ -48,6 +48,17 @@ export function describeLists(checkpointer: () => Checkpointer): void {
       expect(interrupted.map((listed) => listed.threadId)).not.toContain(threadId);
     });
 
+    it("has no thread whose first change was refused", async () => {
+      const threadId = newThread();
+      const refused = checkpointer().updateRecord(threadId, () => {
+        throw new RangeError("refused");
+      });
+      await expect(refused).rejects.toThrow("refused");
+      const { items } = await checkpointer().listThreads({ limit: 1 });
+      expect(items.map((listed) => listed.threadId)).not.toContain(threadId);
+      expect(await checkpointer().readRecord(threadId)).toBeUndefined();
+    });
+
     it.each([
       { limit: 0 },
       { limit: 1001 },
@@ -105,6 +116,16 @@ export function describeLists(checkpointer: () => Checkpointer): void {
       expect(await openIn(threadId)).toEqual([second]);
     });
 
+    it("has no question that comes when the thread has gone on already", async () => {
+      const threadId = newThread();
+      const checkpointId = await put(checkpointer(), { threadId });
+      await put(checkpointer(), { threadId, parent: checkpointId });
+      await ask(threadId, checkpointId, "a", { id: "late", value: "?" });
+      expect(await openIn(threadId)).toEqual([]);
+      const { items } = await checkpointer().listThreads({ limit: 1 });
+      expect(items).toMatchObject([{ threadId, openInterrupts: 0 }]);
+    });
+
     it("has what a subgraph asks once, from there, and loses it when the root goes on", async () => {
       const threadId = newThread();
       const head = await put(checkpointer(), { threadId });
@@ -114,6 +135,7 @@ export function describeLists(checkpointer: () => Checkpointer): void {
       expect(await openIn(threadId)).toMatchObject([
         { id: "same", checkpointNs: "ask:outer-task", taskId: "inner-task" },
       ]);
+      expect((await checkpointer().listThreads({ limit: 1 })).items).toMatchObject([{ threadId, openInterrupts: 1 }]);
       await put(checkpointer(), { threadId, parent: head });
       expect(await openIn(threadId)).toEqual([]);
     });
