@@ -39,7 +39,7 @@ export function commitPlace(config: RunnableConfig, method: "put" | "putWrites",
   return {
     threadId,
     checkpointNs,
-    checkpointId: checkpointId as string | undefined,
+    checkpointId: (checkpointId as string | undefined) || undefined,
     guard: configurable[COMMIT_KEY] as CommitGuard | undefined,
   };
 }

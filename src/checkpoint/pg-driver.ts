@@ -26,6 +26,10 @@ export class PgDriver implements SqlDriver {
   readonly #address: DatabaseAddress;
   readonly #owned: boolean;
   readonly #prepare: boolean;
+  #losses = 0;
+  readonly #lost = (): void => {
+    this.#losses += 1;
+  };
 
   /**
    * @param options.owned Whether `close` ends the pool.
@@ -36,8 +40,12 @@ export class PgDriver implements SqlDriver {
     this.#address = address;
     this.#owned = options.owned;
     this.#prepare = options.prepare ?? true;
-    pool.on("error", ignore);
+    pool.on("error", this.#lost);
     pool.on("acquire", listenForErrors);
+  }
+
+  get losses(): number {
+    return this.#losses;
   }
 
   async query<Row>(statement: string | NamedStatement, values?: readonly unknown[]): Promise<SqlResult<Row>> {
@@ -90,7 +98,7 @@ export class PgDriver implements SqlDriver {
   async close(): Promise<void> {
     // Connections of an owned pool may still break while they end, so it keeps its listeners.
     if (this.#owned) return this.#pool.end();
-    this.#pool.off("error", ignore);
+    this.#pool.off("error", this.#lost);
     this.#pool.off("acquire", listenForErrors);
   }
 
@@ -125,6 +133,7 @@ export class PgDriver implements SqlDriver {
     try {
       return await work();
     } catch (error) {
+      if (isConnectionError(error)) this.#lost();
       throw explainDatabaseError(error, this.#address);
     }
   }

@@ -23,6 +23,7 @@ describe("the name of a statement", () => {
       query: record,
       commit: record,
       transaction: () => Promise.reject(new Error("not needed")),
+      losses: 0,
       close: async () => {},
     };
     const store = new PostgresStoreBackend(driver, { schema: "public", ttlMs: undefined });

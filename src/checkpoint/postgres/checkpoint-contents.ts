@@ -94,6 +94,6 @@ export class CheckpointContents {
 
 function damaged(what: string, thread: number): PerdureError {
   return new PerdureError("CHECKPOINT_DAMAGED", `rows of ${what} of thread key ${thread} are missing.`, {
-    hint: "Somebody deleted rows of perdure_blobs by hand; use prune and deleteThread. Restore them from a backup.",
+    hint: "Somebody deleted rows of perdure_blobs by hand, or a failover lost some. Restore them from a backup, or fork an older checkpoint.",
   });
 }

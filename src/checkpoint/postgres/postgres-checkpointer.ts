@@ -93,6 +93,7 @@ export class PostgresCheckpointer extends Checkpointer {
   readonly #items = new KnownItems();
   readonly #locks: PostgresCheckpointerParts["locks"];
   readonly #release: (() => void) | undefined;
+  #lossesSeen = 0;
   #closing: Promise<void> | undefined;
 
   constructor(parts: PostgresCheckpointerParts) {
@@ -196,7 +197,7 @@ export class PostgresCheckpointer extends Checkpointer {
       const now = await this.#before(place, copy, newVersions);
       return (now && (await before.rebased(now))) ?? (await draftOn(undefined));
     };
-    let draft = await draftOn(parentId === undefined ? undefined : this.#known.get(threadId, ns, parentId));
+    let draft = await draftOn(parentId === undefined ? undefined : this.#remembered(threadId, ns, parentId));
     for (let drafts = 1; drafts <= MAX_DRAFTS; drafts += 1) {
       const stored = await this.#store(place, draft);
       if (typeof stored === "object") {
@@ -294,6 +295,14 @@ export class PostgresCheckpointer extends Checkpointer {
   override close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  /** After a failover the server may lack what was stored last, and what is remembered of it lies nowhere. */
+  #remembered(threadId: string, ns: string, checkpointId: string): KnownCheckpoint | undefined {
+    const { losses } = this.#driver;
+    if (losses !== this.#lossesSeen) this.#known.clear();
+    this.#lossesSeen = losses;
+    return this.#known.get(threadId, ns, checkpointId);
   }
 
   /** What a checkpoint stands on. A copy of a thread's first checkpoint has no parent, but shares values with that one. */

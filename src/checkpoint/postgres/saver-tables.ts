@@ -54,7 +54,7 @@ function saverMigrations(tables: SaverTables): string[] {
   return [
     `CREATE TABLE ${tables.threads} (
   thread_id text COLLATE "C" PRIMARY KEY,
-  thread int8 GENERATED ALWAYS AS IDENTITY UNIQUE,
+  thread int8 GENERATED ALWAYS AS IDENTITY (MAXVALUE 9007199254740991) UNIQUE,
   generation int4 NOT NULL DEFAULT 0,
   epoch int8 NOT NULL DEFAULT 0,
   head text COLLATE "C",

@@ -19,6 +19,7 @@ it("what was judged of a batch stays judged when the rest fails, and is not sent
       query: () => expect.unreachable(),
       transaction: () => expect.unreachable(),
       close: () => expect.unreachable(),
+      losses: 0,
       commit: async (_statement, [, ops]) => {
         const threads = (JSON.parse(ops as string) as { thread_id: string }[]).map(({ thread_id }) => thread_id);
         sent.push(threads);

@@ -17,6 +17,7 @@ let checkpointer: Checkpointer;
 /** Called around the next commit; it may throw. */
 let before: (() => Promise<void>) | undefined;
 let after: (() => Promise<void>) | undefined;
+let losses = 0;
 
 beforeAll(async () => {
   database = await PGlite.create("memory://");
@@ -26,6 +27,9 @@ beforeAll(async () => {
     query: (statement, values) => driver.query(statement, values),
     transaction: (work) => driver.transaction(work),
     close: () => driver.close(),
+    get losses() {
+      return losses;
+    },
     commit: async (statement, values) => {
       const [early, late] = [before, after];
       before = after = undefined;
@@ -106,6 +110,18 @@ describe("a connection that is lost", () => {
     ]);
     expect((await checkpointer.listInterrupts()).items).toEqual([]);
   });
+});
+
+it("a server that has lost the last commits in a failover gets whole lists again", async () => {
+  const threadId = newThread();
+  const first = await put(checkpointer, { threadId, values: { list: messages(1) } });
+  const parent = await put(checkpointer, { threadId, parent: first, values: { list: messages(2) } });
+  await database.query(`DELETE FROM perdure_checkpoints WHERE thread = ${KEY} AND id = $2`, [threadId, parent]);
+  await database.query(`DELETE FROM perdure_blobs WHERE thread = ${KEY} AND start > 0`, [threadId]);
+  await database.query("UPDATE perdure_threads SET head = $2 WHERE thread_id = $1", [threadId, first]);
+  losses += 1;
+  await put(checkpointer, { threadId, parent, values: { list: messages(3) } });
+  expect(await numbers(threadId)).toEqual([0, 1, 2]);
 });
 
 it("a checkpoint that is prepared anew because the thread was pruned has the values that it was given", async () => {
