@@ -142,7 +142,7 @@ describeWithPostgres("a store on a Postgres server", () => {
     const before = await connections();
     const store = await openStore(checkpointer);
     await Promise.all(Array.from({ length: 20 }, (_, n) => store.put(["shared"], `${n}`, {})));
-    expect(await connections()).toBe(before);
+    await expect.poll(connections).toBe(before);
     await checkpointer.close();
   });
 
@@ -151,7 +151,7 @@ describeWithPostgres("a store on a Postgres server", () => {
     await own.put(["a"], "k", {});
     expect(await connections()).toBeGreaterThan(0);
     await own.close();
-    expect(await connections()).toBe(0);
+    await expect.poll(connections).toBe(0);
 
     const pool = new Pool({ connectionString: database.url });
     const listeners = pool.listenerCount("error");
