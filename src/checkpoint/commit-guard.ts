@@ -11,7 +11,12 @@ export interface CommitPlace {
   /** For `put` the parent of the new checkpoint, for `putWrites` the checkpoint they belong to. */
   readonly checkpointId: string | undefined;
   readonly guard: CommitGuard | undefined;
+  /** When a question in these writes was asked, as an ISO date; now when absent. */
+  readonly askedAt: string | undefined;
 }
+
+/** The key of {@link CommitPlace.askedAt} in a config's `configurable`: only an import knows better than the clock. */
+export const ASKED_AT_KEY = "__perdure_asked_at";
 
 /** What a guard is compared with: the thread as it is at the moment of the commit. */
 export interface FoundAtCommit {
@@ -41,6 +46,7 @@ export function commitPlace(config: RunnableConfig, method: "put" | "putWrites",
     checkpointNs,
     checkpointId: (checkpointId as string | undefined) || undefined,
     guard: configurable[COMMIT_KEY] as CommitGuard | undefined,
+    askedAt: configurable[ASKED_AT_KEY] as string | undefined,
   };
 }
 

@@ -47,14 +47,19 @@ test("prune, copyThread and importThreads say what they take and return", () => 
 
 test("an import tells of each thread what became of it", () => {
   const onProgress = (progress: ImportProgress): void => {
-    expectTypeOf(progress.outcome).toEqualTypeOf<"imported" | "skipped" | "failed">();
+    expectTypeOf(progress.outcome).toEqualTypeOf<"importing" | "imported" | "skipped" | "failed">();
     expectTypeOf(progress.threadId).toEqualTypeOf<string>();
-    expectTypeOf(progress.checkpoints).toEqualTypeOf<number>();
-    expectTypeOf(progress.error).toEqualTypeOf<unknown>();
+    if (progress.outcome === "importing") {
+      expectTypeOf([progress.checkpoints, progress.total]).toEqualTypeOf<number[]>();
+    } else if (progress.outcome === "imported") expectTypeOf(progress.checkpoints).toEqualTypeOf<number>();
+    else if (progress.outcome === "failed") expectTypeOf(progress.error).toEqualTypeOf<unknown>();
+    // @ts-expect-error Only a thread that failed has an error.
+    else void progress.error;
     // @ts-expect-error There is no such outcome.
     void (progress.outcome === "done");
   };
   expectTypeOf(importThreads).toBeCallableWith("postgres://localhost/db", {} as Checkpointer, { onProgress });
+  expectTypeOf<ImportResult["skipped"]>().toEqualTypeOf<readonly string[]>();
   expectTypeOf<ImportResult["failed"][number]>().toEqualTypeOf<{
     readonly threadId: string;
     readonly error: unknown;

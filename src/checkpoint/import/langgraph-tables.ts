@@ -4,12 +4,13 @@ import type { Pool } from "pg";
 import { parseCheckpointerUrl } from "../checkpointer-url.ts";
 import { connectPostgresPool, connectPostgresUrl } from "../connect-postgres.ts";
 import type { PostgresConnection } from "../connect-postgres.ts";
-import { PerdureError } from "../../errors/index.ts";
+import { PerdureError, show } from "../../errors/index.ts";
 import { isPool } from "../open-checkpointer.ts";
 import type { OpenPool } from "../open-checkpointer.ts";
 import { parseOpenOptions } from "../open-options.ts";
 import { loadPeer } from "../optional-peer.ts";
 import { explainDatabaseError } from "../postgres-errors.ts";
+import { explainReading } from "../strict-serializer.ts";
 import { withByteaRows } from "./bytea-rows.ts";
 import { growingLists } from "./growing-lists.ts";
 
@@ -50,7 +51,13 @@ export class LangGraphTables {
     const connection = await connect(source, schema);
     const { default: pg } = await loadPeer("pg", "importThreads", () => import("pg"));
     const saver = new PostgresSaver(withByteaRows(connection.pool, pg.types), serde, { schema });
-    if (serde === undefined) saver.serde = growingLists(saver.serde);
+    saver.serde = readingBytes(serde ?? growingLists(saver.serde));
+    try {
+      await assertTables(connection);
+    } catch (error) {
+      await connection.driver.close();
+      throw error;
+    }
     return new LangGraphTables(connection, saver);
   }
 
@@ -93,6 +100,36 @@ export class LangGraphTables {
   }
 }
 
+/** Gives bytes as they were put, and not as the Buffer that pg gives: that one would be stored as what its `toJSON` says. */
+function readingBytes(serde: SerializerProtocol): SerializerProtocol {
+  return {
+    dumpsTyped: (value) => serde.dumpsTyped(value),
+    async loadsTyped(type: string, data: Uint8Array | string): Promise<unknown> {
+      const value: unknown = await explainReading(serde, type, data);
+      return Buffer.isBuffer(value) ? new Uint8Array(value) : value;
+    },
+  };
+}
+
+/** The tables that PostgresSaver reads. */
+const TABLES = ["checkpoints", "checkpoint_blobs", "checkpoint_writes"];
+
+async function assertTables({ driver, address: { description, schema } }: PostgresConnection): Promise<void> {
+  const { rows } = await driver.query<{ name: string }>(
+    "SELECT name FROM unnest($2::text[]) AS name WHERE to_regclass(format('%I.%I', $1::text, name)) IS NULL",
+    [schema, TABLES],
+  );
+  if (rows.length === 0) return;
+  const missing = rows.map(({ name }) => name).join(", ");
+  throw new PerdureError(
+    "CHECKPOINTER_TABLE_MISSING",
+    `${description} has no tables of LangGraph's PostgresSaver in schema "${schema}" (without ${missing}).`,
+    {
+      hint: "Check the database, and the `schema` that PostgresSaver was given: it is an option of importThreads too.",
+    },
+  );
+}
+
 /** Checks where to import from: a pool, or the URL of a Postgres server. */
 function sourceOf(from: unknown): string | Pool {
   if (typeof from === "string") {
@@ -101,7 +138,8 @@ function sourceOf(from: unknown): string | Pool {
     throw notPostgres(`${url.kind}: has none of LangGraph's tables`);
   }
   if (typeof from === "object" && from !== null && isPool(from)) return from as unknown as Pool;
-  throw notPostgres("what it was given is neither a URL nor a pg.Pool");
+  const given = typeof from === "object" && from !== null ? "" : `, got ${show(from)}`;
+  throw notPostgres(`where to import from must be a URL or a pg.Pool${given}`);
 }
 
 function notPostgres(what: string): PerdureError {

@@ -60,6 +60,7 @@ export function flushValues(commits: readonly Commit[]): unknown[] {
         asks: asks !== undefined,
         answers: asks?.answersBefore,
         interrupt_id: asks?.interruptId,
+        asked_at: asks?.askedAt,
         ends: ends?.answers,
         ...partOf(row, byThread.get(threadId) ?? []),
       };

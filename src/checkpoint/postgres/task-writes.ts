@@ -33,7 +33,7 @@ export async function taskWrites(
   }
   return Promise.all(
     [...byIdx].map(async ([idx, pairs]) => ({
-      ...question(taskId, idx, pairs[0]?.[1]),
+      ...question(place, taskId, idx, pairs[0]?.[1]),
       ns: place.checkpointNs,
       checkpointId: place.checkpointId as string,
       taskId,
@@ -44,16 +44,20 @@ export async function taskWrites(
 }
 
 /** What a row means for the list of open questions. */
-function question(taskId: string, idx: number, value: unknown): Pick<WritesRow, "asks" | "ends"> {
+function question(
+  { askedAt }: CommitPlace,
+  taskId: string,
+  idx: number,
+  value: unknown,
+): Pick<WritesRow, "asks" | "ends"> {
   if (idx === RESULT_IDX) return { ends: { answers: LAST_ANSWER } };
   if (idx === WRITES_IDX_MAP[RESUME]) return { ends: { answers: Array.isArray(value) ? value.length : 1 } };
   if (idx !== WRITES_IDX_MAP[INTERRUPT]) return {};
   const { answers, nested } = (value as { readonly perdure?: InterruptMark } | undefined)?.perdure ?? {};
   // What is asked in a subgraph is stored, and listed, there.
   if (nested === true) return {};
-  return {
-    asks: { answersBefore: answers, interruptId: answers === undefined ? undefined : interruptId(taskId, answers) },
-  };
+  const id = answers === undefined ? undefined : interruptId(taskId, answers);
+  return { asks: { answersBefore: answers, interruptId: id, askedAt } };
 }
 
 /** More answers than any task was given. */
