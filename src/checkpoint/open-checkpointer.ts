@@ -1,8 +1,8 @@
 import type { PGliteInterface } from "@electric-sql/pglite";
 import type { Pool } from "pg";
-import { PerdureError } from "../errors/index.ts";
+import { PerdureError, show } from "../errors/index.ts";
 import type { Checkpointer } from "./checkpointer.ts";
-import { parseCheckpointerUrl } from "./checkpointer-url.ts";
+import { IS_IT_SET, URL_HINT, parseCheckpointerUrl } from "./checkpointer-url.ts";
 import { MemoryCheckpointer } from "./memory-checkpointer.ts";
 import { parseOpenOptions } from "./open-options.ts";
 import type { OpenCheckpointerOptions } from "./open-options.ts";
@@ -59,18 +59,24 @@ export async function openCheckpointer(
         return (await import("./open-postgres.ts")).openPostgresUrl(url.url, parsed);
     }
   }
-  if (typeof target !== "object" || target === null) throw invalidTarget();
+  if (typeof target !== "object" || target === null) throw invalidTarget(target);
   if (isPool(target)) return (await import("./open-postgres.ts")).openPostgresPool(target as unknown as Pool, parsed);
   if (isPglite(target)) {
     return (await import("./open-pglite.ts")).openPgliteDatabase(target as unknown as PGliteInterface, parsed);
   }
-  throw invalidTarget();
+  throw invalidTarget(target);
 }
 
 /** The error for a target of no known form. */
-export function invalidTarget(): PerdureError {
-  return new PerdureError("CHECKPOINTER_URL_INVALID", "the target is neither a URL, a pg.Pool nor a PGlite.", {
-    hint: "A pg.Client is one connection; pass a Pool.",
+export function invalidTarget(target: unknown): PerdureError {
+  if (typeof target === "object" && target !== null) {
+    return new PerdureError("CHECKPOINTER_URL_INVALID", "the target is neither a URL, a pg.Pool nor a PGlite.", {
+      hint: "A pg.Client is one connection; pass a Pool.",
+    });
+  }
+  const question = target === undefined ? `: ${IS_IT_SET}` : ".";
+  return new PerdureError("CHECKPOINTER_URL_INVALID", `the target can't be ${show(target)}${question}`, {
+    hint: `Pass a URL, a pg.Pool or a PGlite. ${URL_HINT}`,
   });
 }
 

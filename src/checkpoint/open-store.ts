@@ -91,7 +91,7 @@ async function connect(
   schema: string | undefined,
 ): Promise<StoreDatabase> {
   if (typeof target === "string") return connectUrl(target, options);
-  if (typeof target !== "object" || target === null) throw invalidTarget();
+  if (typeof target !== "object" || target === null) throw invalidTarget(target);
   if (target instanceof Checkpointer) {
     const database = sharedDatabase(target);
     if (database === undefined) {
@@ -110,7 +110,7 @@ async function connect(
     const { connectPgliteDatabase } = await import("./connect-pglite.ts");
     return { kind: "postgres", ...connectPgliteDatabase(target as unknown as PGliteInterface, options.schema) };
   }
-  throw invalidTarget();
+  throw invalidTarget(target);
 }
 
 async function connectUrl(target: string, options: ConnectOptions): Promise<StoreDatabase> {

@@ -27,8 +27,10 @@ const TOOK_TOO_LONG: ReadonlySet<string> = new Set([SQL_STATE.idleInTransactionT
 /** What pg says, without a code, when a connection was not made in time or ended. */
 const CONNECTION_MESSAGES = /connection terminated|timeout exceeded|timeout expired|not queryable|connection error/iu;
 
-/** pg's own errors when the server asks for a password and there is none, or a wrong kind of one. */
+/** pg's own errors when the server's way of asking for a password fails. */
 const PASSWORD_MESSAGES = /^SASL: /u;
+/** That one of them which says that there was none to give. */
+const NO_PASSWORD = /^SASL: .*client password must be/u;
 
 /** What pg says when the owner of a pool has ended it. */
 const POOL_ENDED = /^Cannot use a pool after calling end/u;
@@ -72,15 +74,35 @@ export function isTransient(error: unknown): boolean {
  */
 export function explainDatabaseError(error: unknown, address: DatabaseAddress): unknown {
   if (error instanceof PerdureError) return error;
-  const { server, database, description, schema } = address;
+  const { server, database, description, schema, user } = address;
   const code = codeOf(error) ?? "";
   const unreachable = (what: string, hint: string): PerdureError =>
     new PerdureError("CHECKPOINTER_UNREACHABLE", what, { hint, cause: error });
 
-  if (code.startsWith("28") || PASSWORD_MESSAGES.test(messageOf(error))) {
+  const who = user === undefined ? "" : ` the user "${user}"`;
+  const ofUser = who === "" ? "" : ` of${who}`;
+  if (NO_PASSWORD.test(messageOf(error))) {
     return unreachable(
-      `the server at ${server} refused the user or the password for ${description}.`,
-      "Check both in the URL, and that the server's pg_hba.conf lets this user in.",
+      `the server at ${server} wants a password${ofUser}, and none was given for ${description}.`,
+      "Put it in the URL, percent-encoded, or in the environment variable PGPASSWORD.",
+    );
+  }
+  if (code === SQL_STATE.wrongPassword || PASSWORD_MESSAGES.test(messageOf(error))) {
+    return unreachable(
+      `the server at ${server} refused the password${ofUser} for ${description}: ${messageOf(error)}.`,
+      "Check the user and the password in the URL; special characters in it must be percent-encoded.",
+    );
+  }
+  if (code.startsWith("28")) {
+    return unreachable(
+      `the server at ${server} refused${who || " the user"} for ${description}: ${messageOf(error)}.`,
+      "Check the user in the URL, and that the server's pg_hba.conf lets this user in.",
+    );
+  }
+  if (code === SQL_STATE.cannotConnectNow) {
+    return unreachable(
+      `the server at ${server} takes no connections now: ${messageOf(error)}.`,
+      "It starts, recovers or shuts down. Try again in a moment.",
     );
   }
   if (TLS_ERRORS.test(`${code} ${messageOf(error)}`)) {

@@ -6,6 +6,7 @@ export const SQL_STATE = {
   idleInTransactionTimeout: "25P03",
   /** Of the whole transaction; since Postgres 17. */
   transactionTimeout: "25P04",
+  wrongPassword: "28P01",
   noSuchDatabase: "3D000",
   noSuchSchema: "3F000",
   uniqueViolation: "23505",
@@ -15,4 +16,6 @@ export const SQL_STATE = {
   noSuchTable: "42P01",
   tooManyConnections: "53300",
   lockNotAvailable: "55P03",
+  /** It starts, recovers or shuts down. */
+  cannotConnectNow: "57P03",
 } as const;

@@ -58,7 +58,8 @@ export interface ListedInterrupt {
 
 const PageOptions = z.strictObject({
   limit: z.int().min(1).max(1000).default(50),
-  after: z.string().min(1).max(1000).optional(),
+  // It has the namespace of a question, which is long in a deep subgraph.
+  after: z.string().min(1).max(10_000).optional(),
   interrupted: z.boolean().default(false),
 });
 

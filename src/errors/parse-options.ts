@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { PerdureError } from "./perdure-error.ts";
 
+const INVALID_DATE = "an invalid Date";
+
 /** Longest value that stands in a message, in characters. */
 const SHOWN = 100;
 
@@ -54,17 +56,24 @@ export function show(value: unknown, secret: readonly string[] = []): string {
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "function") return value.name === "" ? "a function" : `function ${value.name}`;
   if (typeof value !== "object" && typeof value !== "string") return String(value);
+  if (isInvalidDate(value)) return INVALID_DATE;
   let text: string;
   try {
     text =
-      JSON.stringify(value, (key, item: unknown) => {
+      JSON.stringify(value, function (this: Readonly<Record<string, unknown>>, key: string, item: unknown) {
         if (secret.includes(key)) return kindOf(item);
+        // As JSON it would be null.
+        if (isInvalidDate(this[key])) return INVALID_DATE;
         return typeof item === "bigint" ? `${item}n` : item;
       }) ?? typeof value;
   } catch {
     text = Object.prototype.toString.call(value);
   }
   return text.length > SHOWN ? `${text.slice(0, SHOWN - 3)}...` : text;
+}
+
+function isInvalidDate(value: unknown): boolean {
+  return value instanceof Date && Number.isNaN(value.getTime());
 }
 
 function kindOf(value: unknown): string {

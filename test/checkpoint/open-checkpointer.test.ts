@@ -58,6 +58,16 @@ describe("openCheckpointer", () => {
     }
   });
 
+  it.each([
+    [undefined, "the target can't be undefined: is the environment variable set?"],
+    ["", "an empty URL: is the environment variable set?"],
+    [null, "the target can't be null"],
+    [5, "the target can't be 5"],
+    [new Client(), "A pg.Client is one connection"],
+  ])("says of the target %o what is wrong with it", async (target, message) => {
+    await expect(openCheckpointer(target as string)).rejects.toThrow(message);
+  });
+
   const circular: Record<string, unknown> = {};
   circular["me"] = circular;
 

@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { INTERRUPT } from "@langchain/langgraph-checkpoint";
+import type { SerializerProtocol } from "@langchain/langgraph-checkpoint";
 import { openCheckpointer } from "perdure/checkpoint";
 import type { Checkpointer } from "perdure/checkpoint";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -112,5 +113,30 @@ describe("a serializer of the caller", () => {
     (await fileOf()).fill(1);
     expect(await fileOf()).toEqual(new Uint8Array(given));
     await checkpointer.close();
+  });
+
+  it.each(["sqlite", "pglite"])("on %s is asked for when it is missing: its values can't be read", async (scheme) => {
+    const url = `${scheme}:${join(directory, `missing-${scheme}`)}`;
+    const type = scheme === "sqlite" ? "json" : "aes";
+    const serde: SerializerProtocol = {
+      dumpsTyped: async (value) => [type, Buffer.from(`${SECRET}${JSON.stringify(value)}`)],
+      loadsTyped: async (_type, data) =>
+        JSON.parse(
+          Buffer.from(data as Uint8Array)
+            .toString()
+            .slice(SECRET.length),
+        ) as unknown,
+    };
+    const written = await openCheckpointer(url, { serde });
+    const threadId = newThread();
+    await put(written, { threadId, values: { channel: "x" } });
+    await written.close();
+    const without = await openCheckpointer(url);
+    await expect(read(without, threadId)).rejects.toMatchObject({
+      code: "CHECKPOINT_DAMAGED",
+      message: expect.stringContaining(`a stored value of the type "${type}" can't be read`),
+      hint: expect.stringContaining("the same `serde`"),
+    });
+    await without.close();
   });
 });

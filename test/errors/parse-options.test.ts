@@ -54,6 +54,9 @@ test("show shows a value whatever it is, and shortens it", () => {
   expect(show(circular)).toBe("[object Object]");
   expect(show({ n: 5n })).toBe('{"n":"5n"}');
   expect(show(5n)).toBe("5n");
+  expect(show(new Date("x"))).toBe("an invalid Date");
+  expect(show({ before: new Date("x") })).toBe('{"before":"an invalid Date"}');
+  expect(show(new Date(0))).toBe('"1970-01-01T00:00:00.000Z"');
   expect(show(Symbol("s"))).toBe("Symbol(s)");
   expect(show("x".repeat(200))).toHaveLength(100);
 });

@@ -76,6 +76,22 @@ export function describeLists(checkpointer: () => Checkpointer): void {
   });
 
   describe("the list of open questions", () => {
+    it("goes on after a question of a subgraph that lies deep", async () => {
+      const threadId = newThread();
+      const head = await put(checkpointer(), { threadId });
+      const checkpointNs = Array.from({ length: 40 }, (_, depth) => `subgraph:${depth}-of-a-task-with-a-long-id`).join(
+        "|",
+      );
+      const below = await put(checkpointer(), { threadId, checkpointNs });
+      await ask(threadId, below, "one", { id: "1", value: "deep" }, checkpointNs);
+      await ask(threadId, below, "two", { id: "2", value: "deep too" }, checkpointNs);
+      await ask(threadId, head, "last", { id: "3", value: "at the root" });
+      const listed = await all((page) => checkpointer().listInterrupts(page), 1);
+      const values = listed.filter((open) => open.threadId === threadId).map(({ value }) => value);
+      expect(values).toHaveLength(3);
+      expect(values).toEqual(expect.arrayContaining(["at the root", "deep", "deep too"]));
+    });
+
     it("has a question from when it is asked until its task has its result", async () => {
       const threadId = newThread();
       const checkpointId = await put(checkpointer(), { threadId });
