@@ -19,7 +19,7 @@ interface Comparable {
 export type IsEqual = (one: unknown, other: unknown) => boolean;
 
 /** Compares by what is in them: bytes too, which some savers give as a Buffer and others as a Uint8Array. */
-export function isSame(one: unknown, other: unknown): boolean {
+function isSame(one: unknown, other: unknown): boolean {
   if (isDeepStrictEqual(one, other)) return true;
   if (one instanceof Uint8Array && other instanceof Uint8Array) return Buffer.compare(one, other) === 0;
   if (!isObject(one) || !isObject(other) || !isPlain(one) || !isPlain(other)) return false;
