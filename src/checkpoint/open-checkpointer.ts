@@ -40,6 +40,7 @@ export interface OpenPglite {
  * @throws CHECKPOINTER_LOCKED when a directory or file is open already, here or in another process
  * @throws CHECKPOINTER_TABLE_MISSING when tables are missing and may not be made
  * @throws PEER_MISSING when the package for this kind is not installed
+ * @see docs/checkpointer.md: options, importing, lists, pruning, encryption, and what is safe when
  */
 export async function openCheckpointer(
   target: string | OpenPool | OpenPglite,
