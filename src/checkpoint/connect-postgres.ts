@@ -24,8 +24,6 @@ export async function connectPostgresUrl(url: string, options: ConnectOptions): 
     // Whoever forgets to close it can still end.
     allowExitOnIdle: true,
     fallback_application_name: "perdure",
-    // A process that hangs in the middle of a transaction must not hold a thread for ever; once.tx sets its own limit.
-    idle_in_transaction_session_timeout: 60_000,
     ...(options.statementTimeoutMs === undefined ? {} : { statement_timeout: options.statementTimeoutMs }),
     ...(options.ssl === undefined ? {} : { ssl: options.ssl as NonNullable<PoolConfig["ssl"]> }),
   });

@@ -16,6 +16,14 @@ const onAnotherConnection = retry(
   },
 );
 
+/** Read committed, whatever the default: each statement must see what was committed before it got the row lock. */
+const BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED";
+/**
+ * A process that hangs in the middle of a transaction must not hold a thread for ever; once.tx sets its own limit. Not a
+ * parameter of the connection, which poolers refuse. The owner of a pool decides for it.
+ */
+const LIMIT_IDLE = "SET LOCAL idle_in_transaction_session_timeout = '60s'";
+
 /**
  * Statements over a pool of pg. Listens for errors of connections, idle and in use: pg emits them,
  * and an `error` event that nobody listens for ends the process (H12). The next statement that needs
@@ -106,8 +114,7 @@ export class PgDriver implements SqlDriver {
     return this.#explained(() =>
       onAnotherConnection.execute(async () => {
         const client = await this.#connect();
-        // Read committed, whatever the default: each statement must see what was committed before it got the row lock.
-        await firstQuery(client, { text: "BEGIN ISOLATION LEVEL READ COMMITTED" });
+        await firstQuery(client, { text: this.#owned ? `${BEGIN}; ${LIMIT_IDLE}` : BEGIN });
         return client;
       }),
     );
