@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { WRITES_IDX_MAP } from "@langchain/langgraph-checkpoint";
 import type { SerializerProtocol } from "@langchain/langgraph-checkpoint";
 import type { AnswerCommit, AnswerOutcome, AnswerToCommit } from "./checkpointer.ts";
+import { assertStorableId } from "./stored-id.ts";
 import { fromStored, toStored } from "./stored-value.ts";
 
 /** What the store holds that decides about a commit of answers, read in the same transaction. */
@@ -46,10 +47,16 @@ export function isOutputChannel(channel: string): boolean {
   return !(channel in WRITES_IDX_MAP) && channel !== FAILED_NODE;
 }
 
-/** The answers as a store would give them back, so that they compare by value with stored ones. */
+/**
+ * The answers as a store would give them back, so that they compare by value with stored ones.
+ * @throws OPTIONS_INVALID for ids that not every store can keep
+ */
 export function roundTripAnswers(serde: SerializerProtocol, commit: AnswerCommit): Promise<AnswerToCommit[]> {
   return Promise.all(
     commit.answers.map(async ({ interruptId, answer, task }) => {
+      for (const [name, id] of Object.entries({ interruptId, ...task })) {
+        if (name !== "earlier") assertStorableId("commitAnswers", name, id);
+      }
       const [stored, earlier] = await Promise.all([
         roundTrip(serde, answer),
         task === undefined ? [] : roundTrip(serde, task.earlier),

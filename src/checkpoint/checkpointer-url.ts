@@ -7,7 +7,7 @@ export type CheckpointerUrl =
   | { readonly kind: "pglite" | "sqlite"; readonly path: string | undefined }
   | { readonly kind: "postgres"; readonly url: string };
 
-/** Where a Postgres database is, without user and password. */
+/** Where a Postgres database is, without the password. */
 export interface PostgresPlace {
   /** The URL without its user, password and parameters. */
   readonly description: string;
@@ -15,9 +15,16 @@ export interface PostgresPlace {
   readonly server: string;
   /** Empty when the URL leaves it to the server's default. */
   readonly database: string;
+  /** Whom to log in; absent when the URL leaves it to the environment. */
+  readonly user?: string;
 }
 
-const HINT = "Use memory:, pglite:./directory, sqlite:./file or postgres://user:password@host:5432/database.";
+/** What is most often wrong with a URL that is not there at all. */
+export const IS_IT_SET = "is the environment variable set?";
+
+/** The forms of a URL. */
+export const URL_HINT =
+  "Use memory:, pglite:./directory, sqlite:./file or postgres://user:password@host:5432/database.";
 
 /**
  * Parses the URL of a checkpointer.
@@ -38,7 +45,7 @@ export function parseCheckpointerUrl(url: string): CheckpointerUrl {
       placeOfPostgresUrl(url);
       return { kind: "postgres", url };
     case undefined:
-      throw invalid(url === "" ? "an empty URL" : "a URL without a scheme");
+      throw invalid(url === "" ? `an empty URL: ${IS_IT_SET}` : "a URL without a scheme");
     default:
       throw invalid(`unknown scheme "${scheme}:"`);
   }
@@ -49,7 +56,7 @@ export function parseCheckpointerUrl(url: string): CheckpointerUrl {
  * @throws CHECKPOINTER_URL_INVALID, without the URL, which holds the password
  */
 export function placeOfPostgresUrl(url: string): PostgresPlace {
-  const { hostname, port, pathname, username, database } = parsePostgresUrl(url) ?? {};
+  const { hostname, port, pathname, username, user = "", database } = parsePostgresUrl(url) ?? {};
   // An unescaped # or / ends the host early: what was meant as the user would be taken for the host.
   if (
     pathname === undefined ||
@@ -60,13 +67,17 @@ export function placeOfPostgresUrl(url: string): PostgresPlace {
     throw invalid("a postgres URL that cannot be parsed (a password with special characters must be percent-encoded)");
   }
   const server = `${hostname || "localhost"}:${port || "5432"}`;
-  return { description: `postgres://${server}${pathname === "" ? "/" : pathname}`, server, database };
+  const description = `postgres://${server}${pathname === "" ? "/" : pathname}`;
+  return { description, server, database, ...(user === "" ? {} : { user }) };
 }
 
-function parsePostgresUrl(url: string): (Partial<URL> & { readonly database: string }) | undefined {
+function parsePostgresUrl(
+  url: string,
+): (Partial<URL> & { readonly database: string; readonly user: string }) | undefined {
   try {
     const { hostname, port, pathname, username } = new URL(url);
-    return { hostname, port, pathname, username, database: decodeURIComponent(pathname.slice(1)) };
+    const [database, user] = [pathname.slice(1), username].map(decodeURIComponent) as [string, string];
+    return { hostname, port, pathname, username, database, user };
   } catch {
     return undefined;
   }
@@ -80,5 +91,9 @@ function filePath(scheme: string, rest: string): string {
 }
 
 function invalid(what: string): PerdureError {
-  return new PerdureError("CHECKPOINTER_URL_INVALID", `cannot open a checkpointer: ${what}.`, { hint: HINT });
+  return new PerdureError(
+    "CHECKPOINTER_URL_INVALID",
+    `cannot open a checkpointer: ${what}${what.endsWith("?") ? "" : "."}`,
+    { hint: URL_HINT },
+  );
 }

@@ -1,7 +1,8 @@
 import type { RunnableConfig } from "@langchain/core/runnables";
-import { PerdureError } from "../errors/index.ts";
+import { PerdureError, show } from "../errors/index.ts";
 import { COMMIT_KEY } from "./checkpointer.ts";
 import type { CommitGuard } from "./checkpointer.ts";
+import { assertStorableId, assertThreadId } from "./stored-id.ts";
 
 /** Where a `put` or `putWrites` goes, read off its config. */
 export interface CommitPlace {
@@ -10,7 +11,12 @@ export interface CommitPlace {
   /** For `put` the parent of the new checkpoint, for `putWrites` the checkpoint they belong to. */
   readonly checkpointId: string | undefined;
   readonly guard: CommitGuard | undefined;
+  /** When a question in these writes was asked, as an ISO date; now when absent. */
+  readonly askedAt: string | undefined;
 }
+
+/** The key of {@link CommitPlace.askedAt} in a config's `configurable`: only an import knows better than the clock. */
+export const ASKED_AT_KEY = "__perdure_asked_at";
 
 /** What a guard is compared with: the thread as it is at the moment of the commit. */
 export interface FoundAtCommit {
@@ -21,22 +27,26 @@ export interface FoundAtCommit {
   readonly next?: string;
 }
 
-/** Reads the place and the guard of a commit. */
-export function commitPlace(config: RunnableConfig, method: "put" | "putWrites"): CommitPlace {
+/**
+ * Reads the place and the guard of a commit.
+ * @param ownId The id of the checkpoint that is put, or of the task whose writes they are.
+ * @throws OPTIONS_INVALID for ids that not every store can keep
+ */
+export function commitPlace(config: RunnableConfig, method: "put" | "putWrites", ownId: string): CommitPlace {
   const configurable: Record<string, unknown> = config.configurable ?? {};
-  const threadId = configurable["thread_id"];
-  const checkpointId = configurable["checkpoint_id"] as string | undefined;
-  // Postgres's text takes no NUL, and half a surrogate pair would be stored as U+FFFD, so that two threads
-  // became one; refused everywhere, so that a thread can move.
-  if (typeof threadId !== "string" || threadId === "" || threadId.includes("\0") || !threadId.isWellFormed()) {
-    throw missingKey(method, "thread_id", threadId);
-  }
-  if (method === "putWrites" && !checkpointId) throw missingKey(method, "checkpoint_id", checkpointId);
+  const { thread_id: threadId, checkpoint_id: checkpointId } = configurable;
+  const checkpointNs = configurable["checkpoint_ns"] ?? "";
+  assertThreadId(method, threadId);
+  assertStorableId(method, "checkpoint_ns", checkpointNs);
+  if (checkpointId != null) assertStorableId(method, "checkpoint_id", checkpointId);
+  if (method === "putWrites" && !checkpointId) throw missingCheckpointId(checkpointId);
+  assertStorableId(method, method === "put" ? "checkpoint.id" : "taskId", ownId);
   return {
     threadId,
-    checkpointNs: (configurable["checkpoint_ns"] as string | undefined) ?? "",
-    checkpointId,
+    checkpointNs,
+    checkpointId: (checkpointId as string | undefined) || undefined,
     guard: configurable[COMMIT_KEY] as CommitGuard | undefined,
+    askedAt: configurable[ASKED_AT_KEY] as string | undefined,
   };
 }
 
@@ -74,8 +84,8 @@ function assertNewer(threadId: string, { head, next }: FoundAtCommit): void {
   );
 }
 
-function missingKey(method: string, key: string, value: unknown): PerdureError {
-  return new PerdureError("OPTIONS_INVALID", `${method} needs \`configurable.${key}\`, got ${JSON.stringify(value)}.`, {
-    hint: `Pass a config such as { configurable: { thread_id: "case-42" } } to the graph.`,
+function missingCheckpointId(given: unknown): PerdureError {
+  return new PerdureError("OPTIONS_INVALID", `putWrites needs \`configurable.checkpoint_id\`, got ${show(given)}.`, {
+    hint: "Pass the config that `put` returned.",
   });
 }

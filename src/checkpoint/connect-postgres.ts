@@ -1,7 +1,7 @@
 import type { Pool, PoolConfig } from "pg";
 import { placeOfPostgresUrl } from "./checkpointer-url.ts";
 import type { PostgresPlace } from "./checkpointer-url.ts";
-import type { PostgresOptions } from "./open-options.ts";
+import type { ConnectOptions, PostgresOptions } from "./open-options.ts";
 import { loadPeer } from "./optional-peer.ts";
 import { PgDriver } from "./pg-driver.ts";
 import type { DatabaseAddress } from "./postgres-errors.ts";
@@ -14,7 +14,7 @@ export interface PostgresConnection {
 }
 
 /** Makes a pool for a URL, which the driver ends when it is closed. Connects when a statement needs it. */
-export async function connectPostgresUrl(url: string, options: PostgresOptions): Promise<PostgresConnection> {
+export async function connectPostgresUrl(url: string, options: ConnectOptions): Promise<PostgresConnection> {
   const { default: pg } = await loadPeer("pg", "postgres://", () => import("pg"));
   const pool = new pg.Pool({
     connectionString: url,
@@ -24,8 +24,6 @@ export async function connectPostgresUrl(url: string, options: PostgresOptions):
     // Whoever forgets to close it can still end.
     allowExitOnIdle: true,
     fallback_application_name: "perdure",
-    // A process that hangs in the middle of a transaction must not hold a thread for ever.
-    idle_in_transaction_session_timeout: 60_000,
     ...(options.statementTimeoutMs === undefined ? {} : { statement_timeout: options.statementTimeoutMs }),
     ...(options.ssl === undefined ? {} : { ssl: options.ssl as NonNullable<PoolConfig["ssl"]> }),
   });

@@ -21,6 +21,6 @@ export type {
 export type { PruneOptions, PruneResult } from "./prune-options.ts";
 export { EMPTY_RECORD } from "./thread-record.ts";
 export type { RunRecord, StoredSignal, ThreadRecord } from "./thread-record.ts";
-export { interruptId } from "./thread-lists.ts";
+export { interruptId } from "./interrupt-id.ts";
 export { ownInterrupt, storedInterrupts } from "./stored-interrupts.ts";
 export type { ListPage, ListPageOptions, ListThreadsOptions, ListedInterrupt, ListedThread } from "./thread-lists.ts";

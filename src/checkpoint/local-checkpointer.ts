@@ -3,8 +3,8 @@ import type {
   ChannelVersions,
   Checkpoint,
   CheckpointMetadata,
-  CheckpointTuple,
   PendingWrite,
+  SerializerProtocol,
 } from "@langchain/langgraph-checkpoint";
 import type { RunnableConfig } from "@langchain/core/runnables";
 import { isOutputChannel, judgeAnswers, roundTripAnswers, taskKey } from "./answers.ts";
@@ -22,51 +22,25 @@ import type {
 import { checkpointerClosed } from "./closed.ts";
 import { assertGuard, commitPlace } from "./commit-guard.ts";
 import type { CommitPlace } from "./commit-guard.ts";
-import { isFinished } from "./finished-thread.ts";
-import { removableCheckpoints } from "./kept-checkpoints.ts";
-import type { CheckpointFacts, CheckpointKey } from "./kept-checkpoints.ts";
+import { timeOfCheckpoint } from "./checkpoint-time.ts";
+import type { CheckpointKey } from "./kept-checkpoints.ts";
+import { pageOf } from "./local-page.ts";
+import type { KeptCheckpoint, StoredAnswer, StoredRecord, StoredWrite, WritesPlace } from "./local-rows.ts";
+import { openInterruptsOf } from "./open-interrupts.ts";
+import { planPruning } from "./plan-pruning.ts";
 import { prunePlan } from "./prune-options.ts";
 import type { PruneOptions, PrunePlan, PruneResult } from "./prune-options.ts";
+import { isStagingId } from "./staging-thread.ts";
+import { assertThreadId, findsNothing } from "./stored-id.ts";
 import { fromStored, toStored } from "./stored-value.ts";
 import type { StoredValue } from "./stored-value.ts";
 import { strictSerializer } from "./strict-serializer.ts";
-import { cursorOf, keyOfCursor, openInterruptsOf, parseListOptions, timeOfCheckpoint } from "./thread-lists.ts";
+import { parseListOptions } from "./thread-lists.ts";
 import type { ListPage, ListPageOptions, ListThreadsOptions, ListedInterrupt, ListedThread } from "./thread-lists.ts";
 import { copyPlaces, threadExists, threadNotFound } from "./thread-copy.ts";
 import { ThreadLocks } from "./thread-locks.ts";
 import { EMPTY_RECORD } from "./thread-record.ts";
 import type { ThreadRecord } from "./thread-record.ts";
-
-/** A thread's record as it is stored; the epoch is readable without a serializer. */
-export interface StoredRecord {
-  readonly epoch: number;
-  readonly value: StoredValue;
-}
-
-/** An answer as it is stored. */
-export interface StoredAnswer {
-  readonly value: StoredValue;
-  readonly at: string;
-}
-
-/** One write of a task, as it is stored. */
-export interface StoredWrite {
-  /** Its position in the task's writes, or LangGraph's negative one of a special channel. */
-  readonly index: number;
-  readonly channel: string;
-  readonly value: StoredValue;
-  /** Where its task stands in the superstep, if LangGraph said so; see {@link Checkpointer.putWrites}. */
-  readonly taskPath?: string;
-}
-
-/** A checkpoint that stays when others are removed, and the versions that it has of its channels. */
-export interface KeptCheckpoint {
-  readonly ns: string;
-  readonly versions: ChannelVersions;
-}
-
-/** A checkpoint of a thread: where writes belong. */
-export type WritesPlace = Pick<CommitPlace, "threadId" | "checkpointNs"> & { readonly checkpointId: string };
 
 /**
  * A checkpointer whose store answers at once, without a promise, and belongs to this process alone:
@@ -84,9 +58,11 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
   readonly #preparations = new Map<string, Set<{ outdated: boolean }>>();
   #closed = false;
 
-  constructor(description: string) {
-    super();
-    this.serde = strictSerializer(this.serde);
+  /** @param serde The caller's own serializer; LangGraph's when absent. */
+  constructor(description: string, serde: SerializerProtocol | undefined) {
+    super(serde);
+    // What a serializer of the caller can store is its own business.
+    if (serde === undefined) this.serde = strictSerializer(this.serde);
     this.description = description;
   }
 
@@ -135,7 +111,7 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
     newVersions: ChannelVersions,
   ): Promise<RunnableConfig> {
     this.assertOpen();
-    const place = commitPlace(config, "put");
+    const place = commitPlace(config, "put", checkpoint.id);
     const { threadId, checkpointNs, guard } = place;
     const { id } = checkpoint;
     const prepared = await this.prepareCheckpoint(checkpoint, metadata, newVersions);
@@ -165,7 +141,7 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
     taskPath = "",
   ): Promise<void> {
     this.assertOpen();
-    const place = commitPlace(config, "putWrites");
+    const place = commitPlace(config, "putWrites", taskId);
     const stored = await Promise.all(
       writes.map(async ([channel, value], position): Promise<StoredWrite> => {
         const [type, bytes] = await this.serde.dumpsTyped(value);
@@ -181,16 +157,19 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
   }
 
   override async deleteThread(threadId: string): Promise<void> {
+    assertThreadId("deleteThread", threadId);
     this.#commit(threadId, () => this.removeThread(threadId));
   }
 
   override async readRecord(threadId: string): Promise<ThreadRecord | undefined> {
     this.assertOpen();
+    if (findsNothing(threadId)) return undefined;
     const record = this.readStoredRecord(threadId);
     return record && ((await fromStored(this.serde, record.value)) as ThreadRecord);
   }
 
   override async updateRecord(threadId: string, change: (record: ThreadRecord) => ThreadRecord): Promise<ThreadRecord> {
+    assertThreadId("updateRecord", threadId);
     const stored = await this.#prepareAndCommit(threadId, async () => {
       const record = await this.#changedRecord(threadId, change);
       return () => {
@@ -203,6 +182,7 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
 
   override async commitAnswers(threadId: string, commit: AnswerCommit): Promise<AnswerOutcome[]> {
     this.assertOpen();
+    assertThreadId("commitAnswers", threadId);
     const answers = await roundTripAnswers(this.serde, commit);
     return this.#prepareAndCommit(threadId, async () => {
       const facts = await this.#answerFacts(threadId, answers);
@@ -231,6 +211,7 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
 
   override async readAnswer(threadId: string, interruptId: string): Promise<RecordedAnswer | undefined> {
     this.assertOpen();
+    if (findsNothing(threadId, interruptId)) return undefined;
     const found = this.readStoredAnswer(threadId, interruptId);
     return found && { interruptId, answer: await fromStored(this.serde, found.value), at: found.at };
   }
@@ -239,7 +220,7 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
     this.assertOpen();
     const { interrupted, ...page } = parseListOptions("listThreads", options);
     const threads: ListedThread[] = [];
-    for (const threadId of this.readThreadIds().toReversed()) {
+    for (const threadId of this.#listedThreadIds().toReversed()) {
       const openInterrupts = (await this.#openInterrupts(threadId)).length;
       if (interrupted && openInterrupts === 0) continue;
       const checkpointId = this.readHead(threadId, "");
@@ -257,7 +238,7 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
   override async listInterrupts(options: ListPageOptions = {}): Promise<ListPage<ListedInterrupt>> {
     this.assertOpen();
     const page = parseListOptions("listInterrupts", options);
-    const open = await Promise.all(this.readThreadIds().map((threadId) => this.#openInterrupts(threadId)));
+    const open = await Promise.all(this.#listedThreadIds().map((threadId) => this.#openInterrupts(threadId)));
     return pageOf(
       "listInterrupts",
       open.flat().toSorted((one, other) => (one.askedAt < other.askedAt ? -1 : Number(one.askedAt > other.askedAt))),
@@ -270,7 +251,7 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
     const plan = prunePlan(options);
     let threads = 0;
     let checkpoints = 0;
-    for (const threadId of plan.threadId === undefined ? this.readThreadIds() : [plan.threadId]) {
+    for (const threadId of this.#listedThreadIds(plan.threadId)) {
       const lock = plan.remove && (await this.lockThread(threadId, { mode: "exclusive", wait: false }));
       try {
         const removed = await this.#pruneThread(threadId, { ...plan, remove: lock && plan.remove });
@@ -301,6 +282,7 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
 
   override async lockThread(threadId: string, options: LockOptions): Promise<ThreadLock | undefined> {
     this.assertOpen();
+    assertThreadId("lockThread", threadId);
     return this.#locks.lock(threadId, options);
   }
 
@@ -316,6 +298,11 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
     if (this.#closed) throw checkpointerClosed(this.description);
   }
 
+  /** The threads that there are for others, or one of them: not those of imports under way. */
+  #listedThreadIds(only?: string): readonly string[] {
+    return (only === undefined ? this.readThreadIds() : [only]).filter((threadId) => !isStagingId(threadId));
+  }
+
   async #openInterrupts(threadId: string): Promise<ListedInterrupt[]> {
     return openInterruptsOf(threadId, await this.newestBelow(threadId, [""]));
   }
@@ -324,37 +311,13 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
     return this.readStoredRecord(threadId) !== undefined || this.readThreadIds().includes(threadId);
   }
 
-  #pruneThread(threadId: string, { trim, remove }: PrunePlan): Promise<PruneResult> {
+  #pruneThread(threadId: string, plan: PrunePlan): Promise<PruneResult> {
     return this.#prepareAndCommit(threadId, async () => {
-      let head: CheckpointTuple | undefined;
-      const facts: CheckpointFacts[] = [];
-      const versions = new Map<CheckpointFacts, ChannelVersions>();
-      for await (const tuple of this.list({ configurable: { thread_id: threadId } })) {
-        const each = factsOf(tuple);
-        if (each.ns === "" && (head === undefined || each.id > head.checkpoint.id)) head = tuple;
-        facts.push(each);
-        versions.set(each, tuple.checkpoint.channel_versions);
-      }
-      const isDone = head === undefined || isFinished(head);
-      const isOld =
-        head !== undefined && remove !== undefined && Date.parse(head.checkpoint.ts) < remove.before.getTime();
-      if (isOld && (isDone || !remove.finishedOnly)) {
-        return () => {
-          this.removeThread(threadId);
-          return { threads: 1, checkpoints: facts.length };
-        };
-      }
-      if (trim === undefined || (trim.finishedOnly && !isDone)) return () => ({ threads: 0, checkpoints: 0 });
-      const gone = removableCheckpoints(facts, { keepNewest: trim.keepNewest, isFinished: isDone });
-      const keys = new Set(gone.map(({ ns, id }) => JSON.stringify([ns, id])));
-      const kept = facts.filter(({ ns, id }) => !keys.has(JSON.stringify([ns, id])));
+      const pruning = await planPruning(this.list({ configurable: { thread_id: threadId } }), plan);
       return () => {
-        this.removeCheckpoints(
-          threadId,
-          gone,
-          kept.map((each) => ({ ns: each.ns, versions: versions.get(each) ?? {} })),
-        );
-        return { threads: 0, checkpoints: gone.length };
+        if (pruning.kind === "whole") this.removeThread(threadId);
+        if (pruning.kind === "some") this.removeCheckpoints(threadId, pruning.gone, pruning.kept);
+        return pruning.result;
       };
     });
   }
@@ -413,28 +376,4 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
     }
     return { head, answers, tasks };
   }
-}
-
-/** A page of a list that is there whole; the cursor counts what came before. */
-function pageOf<Item>(
-  method: string,
-  all: readonly Item[],
-  { limit, after }: { limit: number; after?: string | undefined },
-): ListPage<Item> {
-  const from = after === undefined ? 0 : Number(keyOfCursor(method, after, 1)[0]);
-  const items = all.slice(from, from + limit);
-  return from + limit < all.length ? { items, next: cursorOf([from + limit]) } : { items };
-}
-
-function factsOf({ config, checkpoint, metadata, parentConfig }: CheckpointTuple): CheckpointFacts {
-  const parentId: unknown = parentConfig?.configurable?.["checkpoint_id"];
-  return {
-    ns: String(config.configurable?.["checkpoint_ns"] ?? ""),
-    id: checkpoint.id,
-    parentId: typeof parentId === "string" ? parentId : undefined,
-    v: checkpoint.v,
-    metadata,
-    channels: Object.keys(checkpoint.channel_versions),
-    values: new Set(Object.keys(checkpoint.channel_values)),
-  };
 }

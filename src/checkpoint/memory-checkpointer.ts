@@ -12,10 +12,11 @@ import { isOutputChannel } from "./answers.ts";
 import type { CommitPlace } from "./commit-guard.ts";
 import type { CheckpointKey } from "./kept-checkpoints.ts";
 import { LocalCheckpointer } from "./local-checkpointer.ts";
-import type { StoredAnswer, StoredRecord, StoredWrite, WritesPlace } from "./local-checkpointer.ts";
+import type { StoredAnswer, StoredRecord, StoredWrite, WritesPlace } from "./local-rows.ts";
 import { isAtOrBelow } from "./namespaces.ts";
 import { MemoryItems } from "./store/memory-store.ts";
 import { shareDatabase } from "./store/shared-database.ts";
+import { findsNothing } from "./stored-id.ts";
 import { refuseFunction } from "./strict-serializer.ts";
 
 /** A checkpoint and its metadata, serialized. */
@@ -40,8 +41,12 @@ export class MemoryCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
   /** What stores that share this memory keep. */
   readonly #items = new MemoryItems();
 
-  constructor() {
-    super("memory:");
+  readonly #refusesFunctions: boolean;
+
+  /** @param serde The caller's own serializer; LangGraph's when absent. */
+  constructor(serde?: SerializerProtocol) {
+    super("memory:", serde);
+    this.#refusesFunctions = serde === undefined;
     this.serde = rememberTypes(this.serde);
     this.#saver = new MemorySaver(this.serde);
     shareDatabase(this, () => ({ kind: "memory", items: this.#items }));
@@ -58,6 +63,7 @@ export class MemoryCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
 
   override async *list(config: RunnableConfig, options?: CheckpointListOptions): AsyncGenerator<CheckpointTuple> {
     this.assertOpen();
+    if (findsNothing(options?.before?.configurable?.["checkpoint_id"])) return;
     yield* this.#saver.list(config, options);
   }
 
@@ -83,7 +89,9 @@ export class MemoryCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
     checkpoint: Checkpoint,
     metadata: CheckpointMetadata,
   ): Promise<PreparedCheckpoint> {
-    for (const [channel, value] of Object.entries(checkpoint.channel_values)) refuseFunction(value, [channel]);
+    if (this.#refusesFunctions) {
+      for (const [channel, value] of Object.entries(checkpoint.channel_values)) refuseFunction(value, [channel]);
+    }
     const [[, checkpointBytes], [, metadataBytes]] = await Promise.all([
       this.serde.dumpsTyped(copyCheckpoint(checkpoint)),
       this.serde.dumpsTyped(metadata),
@@ -228,7 +236,8 @@ function rememberTypes(serde: SerializerProtocol): SerializerProtocol {
     async dumpsTyped(value: unknown) {
       const [type, bytes] = await serde.dumpsTyped(value);
       if (type === "json") return [type, bytes];
-      const copy = bytes.slice();
+      // A Buffer's own `slice` would share the memory with a serializer that writes to it again.
+      const copy = new Uint8Array(bytes);
       types.set(copy, type);
       return [type, copy];
     },
@@ -236,7 +245,7 @@ function rememberTypes(serde: SerializerProtocol): SerializerProtocol {
       const own = typeof data === "string" ? undefined : types.get(data);
       if (typeof data === "string" || own === undefined) return serde.loadsTyped(type, data);
       // Bytes come back as they are: whoever changes what was read must not change what is stored.
-      return serde.loadsTyped(own, data.slice());
+      return serde.loadsTyped(own, new Uint8Array(data));
     },
   };
 }

@@ -1,8 +1,8 @@
 import type { PGliteInterface } from "@electric-sql/pglite";
 import type { Pool } from "pg";
-import { PerdureError } from "../errors/index.ts";
+import { PerdureError, show } from "../errors/index.ts";
 import type { Checkpointer } from "./checkpointer.ts";
-import { parseCheckpointerUrl } from "./checkpointer-url.ts";
+import { IS_IT_SET, URL_HINT, parseCheckpointerUrl } from "./checkpointer-url.ts";
 import { MemoryCheckpointer } from "./memory-checkpointer.ts";
 import { parseOpenOptions } from "./open-options.ts";
 import type { OpenCheckpointerOptions } from "./open-options.ts";
@@ -40,6 +40,7 @@ export interface OpenPglite {
  * @throws CHECKPOINTER_LOCKED when a directory or file is open already, here or in another process
  * @throws CHECKPOINTER_TABLE_MISSING when tables are missing and may not be made
  * @throws PEER_MISSING when the package for this kind is not installed
+ * @see docs/checkpointer.md: options, importing, lists, pruning, encryption, and what is safe when
  */
 export async function openCheckpointer(
   target: string | OpenPool | OpenPglite,
@@ -50,27 +51,33 @@ export async function openCheckpointer(
     const url = parseCheckpointerUrl(target);
     switch (url.kind) {
       case "memory":
-        return new MemoryCheckpointer();
+        return new MemoryCheckpointer(parsed.serde);
       case "pglite":
         return (await import("./open-pglite.ts")).openPglitePath(url.path, parsed);
       case "sqlite":
-        return (await import("./open-sqlite.ts")).openSqlite(url.path);
+        return (await import("./open-sqlite.ts")).openSqlite(url.path, parsed);
       case "postgres":
         return (await import("./open-postgres.ts")).openPostgresUrl(url.url, parsed);
     }
   }
-  if (typeof target !== "object" || target === null) throw invalidTarget();
+  if (typeof target !== "object" || target === null) throw invalidTarget(target);
   if (isPool(target)) return (await import("./open-postgres.ts")).openPostgresPool(target as unknown as Pool, parsed);
   if (isPglite(target)) {
     return (await import("./open-pglite.ts")).openPgliteDatabase(target as unknown as PGliteInterface, parsed);
   }
-  throw invalidTarget();
+  throw invalidTarget(target);
 }
 
 /** The error for a target of no known form. */
-export function invalidTarget(): PerdureError {
-  return new PerdureError("CHECKPOINTER_URL_INVALID", "the target is neither a URL, a pg.Pool nor a PGlite.", {
-    hint: "A pg.Client is one connection; pass a Pool.",
+export function invalidTarget(target: unknown): PerdureError {
+  if (typeof target === "object" && target !== null) {
+    return new PerdureError("CHECKPOINTER_URL_INVALID", "the target is neither a URL, a pg.Pool nor a PGlite.", {
+      hint: "A pg.Client is one connection; pass a Pool.",
+    });
+  }
+  const question = target === undefined ? `: ${IS_IT_SET}` : ".";
+  return new PerdureError("CHECKPOINTER_URL_INVALID", `the target can't be ${show(target)}${question}`, {
+    hint: `Pass a URL, a pg.Pool or a PGlite. ${URL_HINT}`,
   });
 }
 

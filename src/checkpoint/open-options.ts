@@ -1,6 +1,6 @@
 import type { SerializerProtocol } from "@langchain/langgraph-checkpoint";
 import { z } from "zod";
-import { PerdureError } from "../errors/index.ts";
+import { parseOptions } from "../errors/index.ts";
 
 /** How to open a checkpointer; what does not apply to the kind that is opened is ignored. */
 export interface OpenCheckpointerOptions {
@@ -44,8 +44,9 @@ export interface OpenCheckpointerOptions {
    */
   readonly prepare?: boolean | undefined;
   /**
-   * Writes and reads every value that is stored, such as to encrypt it. Lists are then not compared with what
-   * is stored, so a list that was read back is stored again whole with its next change. For Postgres and PGlite.
+   * Writes and reads every value of a thread that is stored, such as to encrypt it; ids and the names of channels are
+   * not values. On Postgres and PGlite lists are then not compared with what is stored, so a list that was read back is
+   * stored again whole with its next change. For every kind; a store has none, see docs/store.md.
    * @default LangGraph's own
    */
   readonly serde?: SerializerProtocol | undefined;
@@ -71,7 +72,14 @@ export interface PostgresOptions {
   readonly ssl?: boolean | Readonly<Record<string, unknown>> | undefined;
 }
 
-const optionsSchema = z.strictObject({
+/** Those of them that a connection needs. */
+export type ConnectOptions = Omit<PostgresOptions, "serde" | "cacheThreads">;
+
+/** A serializer, passed on as it is. */
+export const serializerSchema = z.custom<SerializerProtocol>(isSerializer, "must have dumpsTyped and loadsTyped");
+
+/** {@link OpenCheckpointerOptions} with their defaults. */
+export const openOptionsSchema = z.strictObject({
   // It goes into statements as a quoted name; Postgres cuts names after 63 bytes, which would make two of them one.
   schema: z
     .string()
@@ -84,28 +92,20 @@ const optionsSchema = z.strictObject({
   statementTimeoutMs: z.int().min(1).optional(),
   ssl: z.union([z.boolean(), z.record(z.string(), z.unknown())]).optional(),
   prepare: z.boolean().default(true),
-  serde: z.custom<SerializerProtocol>(isSerializer, "must have dumpsTyped and loadsTyped").optional(),
+  serde: serializerSchema.optional(),
   cacheThreads: z.int().min(0).default(1000),
 });
+
+/** Options that may hold a key or a password. */
+export const SECRET_OPTIONS = ["ssl", "serde", "embeddings"];
 
 /**
  * Checks the options and fills in the defaults.
  * @param caller who was called, as it stands in the message
+ * @throws OPTIONS_INVALID
  */
 export function parseOpenOptions(options: OpenCheckpointerOptions, caller = "openCheckpointer"): PostgresOptions {
-  const parsed = optionsSchema.safeParse(options);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => {
-    const name = issue.path.join(".");
-    // The value of `ssl` may hold a key.
-    const value = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)[key], options);
-    return name === ""
-      ? issue.message
-      : `${name} is ${name.startsWith("ssl") ? "wrong" : JSON.stringify(value)}: ${issue.message}`;
-  });
-  throw new PerdureError("OPTIONS_INVALID", `${caller}: ${problems.join("; ")}.`, {
-    hint: "See OpenCheckpointerOptions for what there is.",
-  });
+  return parseOptions(caller, openOptionsSchema, options, { secret: SECRET_OPTIONS });
 }
 
 function isSerializer(value: unknown): boolean {

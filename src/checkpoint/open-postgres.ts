@@ -5,9 +5,10 @@ import { connectPostgresPool, connectPostgresUrl } from "./connect-postgres.ts";
 import type { PostgresConnection } from "./connect-postgres.ts";
 import type { PostgresOptions } from "./open-options.ts";
 import { PostgresCheckpointer } from "./postgres/postgres-checkpointer.ts";
+import { saverTableSet } from "./postgres/saver-tables.ts";
 import type { DatabaseAddress } from "./postgres-errors.ts";
 import { PostgresLocks } from "./postgres-locks.ts";
-import { assertPostgresTables, createPostgresTables } from "./postgres-tables.ts";
+import { setUpPostgresTables } from "./postgres-tables.ts";
 import type { SqlDriver } from "./sql-driver.ts";
 import { shareDatabase } from "./store/shared-database.ts";
 
@@ -27,8 +28,7 @@ export async function openPostgresPool(pool: Pool, options: PostgresOptions): Pr
 /** Sees to the tables; shared with PGlite. */
 export async function preparePostgres(driver: SqlDriver, address: DatabaseAddress, setup: boolean): Promise<void> {
   await assertUtf8(driver, address);
-  if (setup) await createPostgresTables(driver, address);
-  else await assertPostgresTables(driver, address);
+  await setUpPostgresTables(driver, address, saverTableSet(address.schema), { setup });
 }
 
 /** Any other encoding lacks characters that a state may have: the commit would fail long after. */

@@ -7,8 +7,8 @@ import { Checkpointer } from "./checkpointer.ts";
 import { parseCheckpointerUrl } from "./checkpointer-url.ts";
 import { invalidTarget, isPglite, isPool } from "./open-checkpointer.ts";
 import type { OpenPglite, OpenPool } from "./open-checkpointer.ts";
-import { parseOpenOptions } from "./open-options.ts";
-import type { OpenCheckpointerOptions, PostgresOptions } from "./open-options.ts";
+import { SECRET_OPTIONS, openOptionsSchema } from "./open-options.ts";
+import type { ConnectOptions, OpenCheckpointerOptions } from "./open-options.ts";
 import { MemoryItems } from "./store/memory-store.ts";
 import { sharedDatabase } from "./store/shared-database.ts";
 import type { StoreDatabase } from "./store/shared-database.ts";
@@ -40,7 +40,8 @@ export interface OpenStoreOptions extends Pick<
   readonly index?: IndexConfig | undefined;
 }
 
-const storeOptionsSchema = z.strictObject({
+// A serializer is none of them: a store that took one and kept plain JSON would pass for encrypted.
+const storeOptionsSchema = openOptionsSchema.omit({ serde: true, cacheThreads: true }).extend({
   ttlMs: z.int().min(1).optional(),
   index: z
     .object({
@@ -75,23 +76,22 @@ export async function openStore(
   target: string | OpenPool | OpenPglite | Checkpointer,
   options: OpenStoreOptions = {},
 ): Promise<Store> {
-  const { ttlMs, index, ...connection } = options;
-  const own = parseOptions("openStore", storeOptionsSchema, { ttlMs, index });
-  const database = await connect(target, parseOpenOptions(connection, "openStore"), options.schema);
+  const parsed = parseOptions("openStore", storeOptionsSchema, options, { secret: SECRET_OPTIONS });
+  const database = await connect(target, parsed, options.schema);
   return new Store({
-    backend: await backendOf(database, { ttlMs: own.ttlMs, setup: options.setup ?? true }),
+    backend: await backendOf(database, parsed),
     description: descriptionOf(database),
-    index: index && new TextIndex(index),
+    index: options.index && new TextIndex(options.index),
   });
 }
 
 async function connect(
   target: string | OpenPool | OpenPglite | Checkpointer,
-  options: PostgresOptions,
+  options: ConnectOptions,
   schema: string | undefined,
 ): Promise<StoreDatabase> {
   if (typeof target === "string") return connectUrl(target, options);
-  if (typeof target !== "object" || target === null) throw invalidTarget();
+  if (typeof target !== "object" || target === null) throw invalidTarget(target);
   if (target instanceof Checkpointer) {
     const database = sharedDatabase(target);
     if (database === undefined) {
@@ -110,10 +110,10 @@ async function connect(
     const { connectPgliteDatabase } = await import("./connect-pglite.ts");
     return { kind: "postgres", ...connectPgliteDatabase(target as unknown as PGliteInterface, options.schema) };
   }
-  throw invalidTarget();
+  throw invalidTarget(target);
 }
 
-async function connectUrl(target: string, options: PostgresOptions): Promise<StoreDatabase> {
+async function connectUrl(target: string, options: ConnectOptions): Promise<StoreDatabase> {
   const url = parseCheckpointerUrl(target);
   switch (url.kind) {
     case "memory":
@@ -156,7 +156,7 @@ async function unlocked<T>(connecting: Promise<T>): Promise<T> {
 
 async function backendOf(
   database: StoreDatabase,
-  { ttlMs, setup }: { readonly ttlMs: number | undefined; readonly setup: boolean },
+  { ttlMs, setup }: { readonly ttlMs?: number | undefined; readonly setup: boolean },
 ): Promise<StoreBackend> {
   switch (database.kind) {
     case "memory":

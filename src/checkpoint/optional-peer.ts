@@ -1,10 +1,7 @@
 import { PerdureError } from "../errors/index.ts";
 
-/** The packages that the checkpointers load when they are asked for. */
+/** The packages that are loaded when something needs them; LangGraph's saver only for importing from its tables. */
 export type OptionalPeer = "pg" | "@electric-sql/pglite" | "@langchain/langgraph-checkpoint-postgres";
-
-/** What every Postgres, embedded or not, needs beside its own client. */
-const SAVER: OptionalPeer = "@langchain/langgraph-checkpoint-postgres";
 
 /**
  * Loads an optional peer.
@@ -17,7 +14,7 @@ export async function loadPeer<T>(name: OptionalPeer, neededFor: string, load: (
   } catch (error) {
     if (!(error instanceof Error) || (error as { code?: unknown }).code !== "ERR_MODULE_NOT_FOUND") throw error;
     throw new PerdureError("PEER_MISSING", `${neededFor} needs the package ${name}, which is not installed.`, {
-      hint: `Run \`npm install ${[...new Set([name, SAVER])].join(" ")}\`.`,
+      hint: `Run \`npm install ${name}\`.`,
       cause: error,
     });
   }

@@ -1,6 +1,6 @@
 import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
 import type { Client, ClientConfig, Pool, PoolClient, QueryConfig, QueryResult } from "pg";
-import { explainDatabaseError, isConnectionError } from "./postgres-errors.ts";
+import { explainDatabaseError, isConnectionError, tookTooLong } from "./postgres-errors.ts";
 import type { DatabaseAddress } from "./postgres-errors.ts";
 import type { NamedStatement, SqlClient, SqlDriver, SqlResult } from "./sql-driver.ts";
 
@@ -8,10 +8,21 @@ import type { NamedStatement, SqlClient, SqlDriver, SqlResult } from "./sql-driv
  * For what is safe to do again: a read, or the begin of a transaction. When connections drop, the pool
  * may hand out several dead ones before it has noticed. That none can be made is not tried again.
  */
-const onAnotherConnection = retry(handleWhen(isConnectionError), {
-  maxAttempts: 4,
-  backoff: new ExponentialBackoff({ initialDelay: 20, maxDelay: 500 }),
-});
+const onAnotherConnection = retry(
+  handleWhen((error) => isConnectionError(error) && !tookTooLong(error)),
+  {
+    maxAttempts: 4,
+    backoff: new ExponentialBackoff({ initialDelay: 20, maxDelay: 500 }),
+  },
+);
+
+/** Read committed, whatever the default: each statement must see what was committed before it got the row lock. */
+const BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED";
+/**
+ * A process that hangs in the middle of a transaction must not hold a thread for ever; once.tx sets its own limit. Not a
+ * parameter of the connection, which poolers refuse. The owner of a pool decides for it.
+ */
+const LIMIT_IDLE = "SET LOCAL idle_in_transaction_session_timeout = '60s'";
 
 /**
  * Statements over a pool of pg. Listens for errors of connections, idle and in use: pg emits them,
@@ -23,6 +34,10 @@ export class PgDriver implements SqlDriver {
   readonly #address: DatabaseAddress;
   readonly #owned: boolean;
   readonly #prepare: boolean;
+  #losses = 0;
+  readonly #lost = (): void => {
+    this.#losses += 1;
+  };
 
   /**
    * @param options.owned Whether `close` ends the pool.
@@ -33,8 +48,12 @@ export class PgDriver implements SqlDriver {
     this.#address = address;
     this.#owned = options.owned;
     this.#prepare = options.prepare ?? true;
-    pool.on("error", ignore);
+    pool.on("error", this.#lost);
     pool.on("acquire", listenForErrors);
+  }
+
+  get losses(): number {
+    return this.#losses;
   }
 
   async query<Row>(statement: string | NamedStatement, values?: readonly unknown[]): Promise<SqlResult<Row>> {
@@ -48,14 +67,21 @@ export class PgDriver implements SqlDriver {
   async transaction<T>(work: (client: SqlClient) => Promise<T>): Promise<T> {
     const client = await this.#begin();
     let isUsable = true;
+    /** Why the connection ended while nothing ran on it: the next statement only says that it has. */
+    let ended: unknown;
+    const noteEnd = (error: unknown): void => {
+      ended ??= error;
+    };
+    client.on("error", noteEnd);
     const query = <Row>(statement: string | NamedStatement, values?: readonly unknown[]): Promise<SqlResult<Row>> =>
       this.#explained(async () => {
         try {
           const { rows } = await client.query(this.#config(statement, values));
           return { rows: rows as Row[] };
         } catch (error) {
-          isUsable &&= !isConnectionError(error);
-          throw error;
+          if (!isConnectionError(error)) throw error;
+          isUsable = false;
+          throw isConnectionError(ended) ? ended : error;
         }
       });
     try {
@@ -66,6 +92,7 @@ export class PgDriver implements SqlDriver {
       if (isUsable) isUsable = await succeeds(query("ROLLBACK"));
       throw error;
     } finally {
+      client.off("error", noteEnd);
       client.release(!isUsable);
     }
   }
@@ -79,7 +106,7 @@ export class PgDriver implements SqlDriver {
   async close(): Promise<void> {
     // Connections of an owned pool may still break while they end, so it keeps its listeners.
     if (this.#owned) return this.#pool.end();
-    this.#pool.off("error", ignore);
+    this.#pool.off("error", this.#lost);
     this.#pool.off("acquire", listenForErrors);
   }
 
@@ -87,8 +114,7 @@ export class PgDriver implements SqlDriver {
     return this.#explained(() =>
       onAnotherConnection.execute(async () => {
         const client = await this.#connect();
-        // Read committed, whatever the default: each statement must see what was committed before it got the row lock.
-        await firstQuery(client, { text: "BEGIN ISOLATION LEVEL READ COMMITTED" });
+        await firstQuery(client, { text: this.#owned ? `${BEGIN}; ${LIMIT_IDLE}` : BEGIN });
         return client;
       }),
     );
@@ -114,6 +140,7 @@ export class PgDriver implements SqlDriver {
     try {
       return await work();
     } catch (error) {
+      if (isConnectionError(error)) this.#lost();
       throw explainDatabaseError(error, this.#address);
     }
   }

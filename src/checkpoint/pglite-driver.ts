@@ -19,6 +19,8 @@ export class PgliteDriver implements SqlDriver {
   readonly #database: PGliteInterface;
   readonly #address: DatabaseAddress;
   readonly #owned: boolean;
+  /** It runs in this process. */
+  readonly losses = 0;
 
   /** @param options.owned Whether `close` closes the database. */
   constructor(database: PGliteInterface, address: DatabaseAddress, options: { readonly owned: boolean }) {

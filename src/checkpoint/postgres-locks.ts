@@ -5,7 +5,8 @@ import type { LockOptions, ThreadLock } from "./checkpointer.ts";
 import type { PgDriver } from "./pg-driver.ts";
 import { explainDatabaseError, isConnectionError } from "./postgres-errors.ts";
 import type { DatabaseAddress } from "./postgres-errors.ts";
-import { advisoryKey } from "./postgres-tables.ts";
+import { SQL_STATE } from "./sql-state.ts";
+import { stableKey } from "./stable-key.ts";
 import { ThreadLocks } from "./thread-locks.ts";
 
 /** How often a process asks for a lock that another one holds. */
@@ -60,7 +61,7 @@ export class PostgresLocks {
   async lock(threadId: string, options: LockOptions): Promise<ThreadLock | undefined> {
     const local = await this.#local.lock(threadId, options);
     if (local === undefined) return undefined;
-    const key = advisoryKey("thread", this.#address.schema, threadId);
+    const key = stableKey("thread", this.#address.schema, threadId);
     let session: LockSession | undefined;
     try {
       session = await this.#take(key, options);
@@ -169,7 +170,9 @@ export class PostgresLocks {
 
   #connectionLost(): Error {
     return explainDatabaseError(
-      Object.assign(new Error("the connection that held the lock of the thread ended"), { code: "08006" }),
+      Object.assign(new Error("the connection that held the lock of the thread ended"), {
+        code: SQL_STATE.connectionFailure,
+      }),
       this.#address,
     ) as Error;
   }

@@ -1,57 +1,103 @@
-import { createHash } from "node:crypto";
-import { tableMissing } from "./postgres-errors.ts";
+import { PerdureError, isPerdureError } from "../errors/index.ts";
+import { codeOf, tableMissing } from "./postgres-errors.ts";
 import type { DatabaseAddress } from "./postgres-errors.ts";
-import { TABLE_NAMES, saverMigrations, saverTables } from "./postgres/saver-tables.ts";
-import type { SqlDriver } from "./sql-driver.ts";
+import type { SqlClient, SqlDriver } from "./sql-driver.ts";
+import { SQL_STATE } from "./sql-state.ts";
+import { stableKey } from "./stable-key.ts";
+
+/** Tables that are made together, and how. */
+export interface PostgresTables {
+  /** Their names within the schema. */
+  readonly names: readonly string[];
+  /** The one that says which changes were made, quoted and with its schema. */
+  readonly migrations: string;
+  /** The changes that make them, oldest first. */
+  readonly changes: readonly string[];
+}
 
 /**
- * Creates or migrates the tables in one transaction, under an advisory lock: of two processes that start at
- * once, one waits for the other (H14).
+ * Creates or migrates tables in one transaction, under an advisory lock: of two processes that start at once, one waits
+ * for the other (H14). Where all is there nothing is changed, locked or asked for, so no right to make tables is needed.
+ *
+ * @throws CHECKPOINTER_TABLE_MISSING when there is something to do, and `setup` is false or the user may not do it
+ * @throws CHECKPOINTER_UNSUPPORTED when a newer release made them
  */
-export async function createPostgresTables(driver: SqlDriver, address: DatabaseAddress): Promise<void> {
-  const tables = saverTables(address.schema);
+export async function setUpPostgresTables(
+  driver: SqlDriver,
+  address: DatabaseAddress,
+  tables: PostgresTables,
+  { setup }: { readonly setup: boolean },
+): Promise<void> {
+  const absent = await absentNames(driver, address, tables);
+  const made = await countMade(driver, address, tables);
+  if (made === tables.changes.length && absent.length === 0) return;
+  const lacking =
+    absent.length > 0 ? absent.join(", ") : `migration ${tables.changes.length - 1}; its last one is ${made - 1}`;
+  // What was dropped after it was made does not come again: nobody knows what else is lost.
+  if (!setup || made === tables.changes.length) throw tableMissing(address, lacking);
   try {
-    await driver.transaction(async (client) => {
-      await client.query("SELECT pg_advisory_xact_lock($1::bigint)", [advisoryKey("setup", address.schema)]);
-      await client.query(`CREATE SCHEMA IF NOT EXISTS "${address.schema}"`);
-      await client.query(`CREATE TABLE IF NOT EXISTS ${tables.migrations} (v INTEGER PRIMARY KEY)`);
-      const done = await client.query<{ v: number }>(`SELECT v FROM ${tables.migrations} ORDER BY v DESC LIMIT 1`);
-      for (const [v, statement] of saverMigrations(tables).entries()) {
-        if (v <= (done.rows[0]?.v ?? -1)) continue;
-        await client.query(statement);
-        await client.query(`INSERT INTO ${tables.migrations} (v) VALUES ($1)`, [v]);
-      }
-    });
+    await driver.transaction((client) => makeTables(client, address, tables));
   } catch (error) {
-    // A user that may not create tables needs nothing created where all of them are there.
-    if ((error as { code?: unknown }).code !== "42501") throw error;
-    await assertPostgresTables(driver, address, error);
+    if (!isPerdureError(error) || codeOf(error.cause) !== SQL_STATE.lacksRight) throw error;
+    throw tableMissing(address, lacking, error.cause);
   }
 }
 
-/** Throws `CHECKPOINTER_TABLE_MISSING` unless every table is there, and as this version needs it. */
-export async function assertPostgresTables(
-  driver: SqlDriver,
-  address: DatabaseAddress,
-  cause?: unknown,
-): Promise<void> {
-  const { rows } = await driver.query<{ name: string }>(
-    "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(format('%I.%I', $2::text, name)) IS NULL",
-    [Object.values(TABLE_NAMES), address.schema],
-  );
-  if (rows.length > 0) throw tableMissing(address, rows.map(({ name }) => name).join(", "), cause);
-  const tables = saverTables(address.schema);
-  const newest = saverMigrations(tables).length - 1;
-  const done = await driver.query<{ v: number }>(`SELECT v FROM ${tables.migrations} ORDER BY v DESC LIMIT 1`);
-  const v = done.rows[0]?.v ?? -1;
-  if (v < newest) throw tableMissing(address, `migration ${newest}; its last one is ${v}`, cause);
+/** The statements that make the tables in an empty database and say of themselves that they were made. */
+export function postgresTablesSql(schema: string, { migrations, changes }: PostgresTables): string[] {
+  return [
+    `CREATE SCHEMA IF NOT EXISTS "${schema}"`,
+    makeMigrations(migrations),
+    ...changes.flatMap((change, v) => [change, `INSERT INTO ${migrations} (v) VALUES (${v})`]),
+  ];
 }
 
-/**
- * A 64-bit key of an advisory lock, as text: the start of a SHA-256 over the parts, so that programs
- * with locks of their own in the same database will not meet it.
- */
-export function advisoryKey(...parts: string[]): string {
-  const hash = createHash("sha256").update(JSON.stringify(["perdure", ...parts]));
-  return hash.digest().readBigInt64BE().toString();
+async function makeTables(client: SqlClient, address: DatabaseAddress, tables: PostgresTables): Promise<void> {
+  await client.query("SELECT pg_advisory_xact_lock($1::bigint)", [stableKey("setup", address.schema)]);
+  const schemas = await client.query("SELECT 1 FROM pg_namespace WHERE nspname = $1", [address.schema]);
+  // IF NOT EXISTS would ask for the right to make schemas even where there is nothing to make.
+  if (schemas.rows.length === 0) await client.query(`CREATE SCHEMA "${address.schema}"`);
+  const made = await countMade(client, address, tables);
+  if (made === 0) await client.query(makeMigrations(tables.migrations));
+  for (const [v, change] of tables.changes.entries()) {
+    if (v < made) continue;
+    await client.query(change);
+    await client.query(`INSERT INTO ${tables.migrations} (v) VALUES ($1)`, [v]);
+  }
+}
+
+function makeMigrations(migrations: string): string {
+  return `CREATE TABLE IF NOT EXISTS ${migrations} (v INTEGER PRIMARY KEY)`;
+}
+
+async function absentNames(
+  client: SqlClient,
+  { schema }: DatabaseAddress,
+  { names }: PostgresTables,
+): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(format('%I.%I', $2::text, name)) IS NULL",
+    [names, schema],
+  );
+  return rows.map(({ name }) => name);
+}
+
+/** How many of the changes were made; more than are known were made by a newer release. */
+async function countMade(
+  client: SqlClient,
+  { description, schema }: DatabaseAddress,
+  { migrations, changes }: PostgresTables,
+): Promise<number> {
+  const { rows } = await client.query<{ found: boolean }>("SELECT to_regclass($1) IS NOT NULL AS found", [migrations]);
+  if (rows[0]?.found !== true) return 0;
+  const versions = await client.query<{ made: number }>(
+    `SELECT (coalesce(max(v), -1) + 1)::int4 AS made FROM ${migrations}`,
+  );
+  const made = Number(versions.rows[0]?.made);
+  if (made <= changes.length) return made;
+  throw new PerdureError(
+    "CHECKPOINTER_UNSUPPORTED",
+    `${description} has tables of version ${made} in schema "${schema}" (${migrations}); this release knows up to ${changes.length}.`,
+    { hint: "A newer perdure made them: update the package." },
+  );
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseOptions } from "../errors/index.ts";
+import { isStorableId } from "./stored-id.ts";
 
 /**
  * What {@link Checkpointer.prune} removes. `keepNewest` and an age are two criteria, and each works on its own;
@@ -49,10 +50,10 @@ export interface PrunePlan {
 
 const pruneSchema = z
   .strictObject({
-    threadId: z.string().min(1).optional(),
+    threadId: z.string().min(1).refine(isStorableId, "must be well-formed text without NUL").optional(),
     keepNewest: z.int().min(1).optional(),
     olderThanMs: z.number().min(0).optional(),
-    before: z.date().optional(),
+    before: z.date("must be a valid Date").optional(),
     finishedOnly: z.boolean().optional(),
   })
   .refine(
@@ -62,7 +63,9 @@ const pruneSchema = z
   .refine(
     ({ olderThanMs, before }) => olderThanMs === undefined || before === undefined,
     "takes `olderThanMs` or `before`, not both",
-  );
+  )
+  // Whoever gives nothing is told what it needs.
+  .prefault({});
 
 /** Checks the options. @throws OPTIONS_INVALID */
 export function prunePlan(options: PruneOptions): PrunePlan {

@@ -31,6 +31,8 @@ export interface SqlDriver extends SqlClient {
   transaction<T>(work: (client: SqlClient) => Promise<T>): Promise<T>;
   /** Runs one statement that commits by itself. Never runs it twice: when the connection is lost, it may be stored or not. */
   commit<Row>(statement: NamedStatement, values: readonly unknown[]): Promise<SqlResult<Row>>;
+  /** How many connections were lost so far: behind a new one there may be another server, which lacks the last commits. */
+  readonly losses: number;
   /** Ends what the driver opened itself; a pool or database it was given stays open. */
   close(): Promise<void>;
 }

@@ -4,6 +4,8 @@ import { bulkhead } from "cockatiel";
 import { PerdureError, isPerdureError, show } from "../errors/index.ts";
 import type { OncePlace, TransactionSql } from "../nodes/index.ts";
 import type { SqlClient, SqlDriver } from "./sql-driver.ts";
+import { codeOf, isTransient, messageOf, tookTooLong } from "./postgres-errors.ts";
+import { SQL_STATE } from "./sql-state.ts";
 import { fromStored, toStored } from "./stored-value.ts";
 import { SqlTransaction, transactionEnded } from "./sql-transaction.ts";
 
@@ -43,10 +45,10 @@ const TRIES = 10;
 const FIRST_WAIT_MS = 5;
 const LONGEST_WAIT_MS = 500;
 
-/** A serialization failure and a deadlock: the same transaction may do better next time. */
-const WORTH_REPEATING = new Set(["40001", "40P01"]);
-/** What Postgres says to each statement after one that failed. */
-const FAILED_TRANSACTION = "25P02";
+/** What the server grants a transaction beyond its own time: it ends by itself first, and after that it commits. */
+const COMMIT_MS = 10_000;
+/** The most that Postgres takes for a setting in milliseconds. */
+const LONGEST_IDLE_MS = 2_147_483_647;
 
 /**
  * Work in the checkpointer's own database that happens exactly once. The record of the work is inserted first, in the
@@ -83,11 +85,6 @@ export class SqlOnce {
     }
   }
 
-  /** Forgets what was done in a thread that is deleted. */
-  async deleteThread(client: SqlClient, threadId: string): Promise<void> {
-    await client.query(`DELETE FROM ${this.#parts.tables.once} WHERE thread_id = $1`, [threadId]);
-  }
-
   async #try(
     place: OncePlace,
     work: (sql: TransactionSql) => Promise<unknown>,
@@ -111,16 +108,21 @@ export class SqlOnce {
     });
   }
 
-  /** The record of the work if it was done; else there is one now, which others have to wait for. */
+  /**
+   * The record of the work if it was done; else there is one now, which others have to wait for. The work may then wait
+   * between its statements as long as it was given, whatever limit the connection has.
+   */
   async #claim(client: SqlClient, place: OncePlace): Promise<StoredRecord | undefined> {
     const { once } = this.#parts.tables;
-    const { threadId, taskId, key, checkpoints } = place;
+    const { threadId, taskId, key, checkpoints, timeoutMs } = place;
     const own = checkpoints.at(-1);
+    const idleMs = timeoutMs === undefined ? null : String(Math.min(Math.ceil(timeoutMs) + COMMIT_MS, LONGEST_IDLE_MS));
     for (;;) {
       const claimed = await client.query(
         `INSERT INTO ${once} (thread_id, task_id, key, checkpoint_ns, checkpoint_id) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT DO NOTHING RETURNING 1 AS claimed`,
-        [threadId, taskId, key, own?.namespace ?? "", own?.id ?? ""],
+         ON CONFLICT DO NOTHING RETURNING set_config('idle_in_transaction_session_timeout',
+           coalesce($6::text, current_setting('idle_in_transaction_session_timeout')), true) AS claimed`,
+        [threadId, taskId, key, own?.namespace ?? "", own?.id ?? "", idleMs],
       );
       if (claimed.rows.length > 0) return undefined;
       const { rows } = await client.query<{ value_type: string | null; value: Uint8Array }>(
@@ -194,7 +196,15 @@ async function valueOf(serde: SerializerProtocol, record: StoredRecord): Promise
 
 /** What went wrong: for a transaction that had failed before, the statement that failed. */
 function reasonOf(error: unknown, { failure }: SqlTransaction): unknown {
-  if (failure === undefined || codeOf(error) !== FAILED_TRANSACTION) return error;
+  if (tookTooLong(error)) {
+    const { cause } = error as PerdureError;
+    return transactionEnded(
+      `the server closed its connection (${messageOf(cause)})`,
+      cause,
+      "Do not wait long between the statements of fn. Beside timeoutMs there may be limits of the server: see its transaction_timeout and idle_in_transaction_session_timeout.",
+    );
+  }
+  if (failure === undefined || codeOf(error) !== SQL_STATE.failedTransaction) return error;
   if (isWorthRepeating(failure)) return failure;
   return transactionEnded(
     `a statement failed (${show(messageOf(failure))}), and Postgres commits nothing after that`,
@@ -203,8 +213,8 @@ function reasonOf(error: unknown, { failure }: SqlTransaction): unknown {
 }
 
 function isWorthRepeating(error: unknown): boolean {
-  if (isPerdureError(error)) return error.code === "CHECKPOINTER_UNREACHABLE";
-  if (WORTH_REPEATING.has(codeOf(error) ?? "")) return true;
+  if (isPerdureError(error)) return isTransient(error);
+  if (isTransient(error)) return true;
   // libraries that make statements wrap the database's errors
   return error instanceof Error && error.cause !== undefined && isWorthRepeating(error.cause);
 }
@@ -219,13 +229,4 @@ function endedByItself(key: string): PerdureError {
   return transactionEnded(
     `the statements of once.tx "${key}" ended it themselves, so what they did may be stored in part`,
   );
-}
-
-function codeOf(error: unknown): string | undefined {
-  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
-  return typeof error.code === "string" ? error.code : undefined;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

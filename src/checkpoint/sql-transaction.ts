@@ -1,5 +1,6 @@
 import { PerdureError, isPerdureError } from "../errors/index.ts";
 import type { TransactionSql } from "../nodes/index.ts";
+import { isConnectionError } from "./postgres-errors.ts";
 import type { SqlClient } from "./sql-driver.ts";
 
 /** Statements that end a transaction or begin another one; `ROLLBACK TO` a savepoint does neither. */
@@ -49,15 +50,19 @@ export class SqlTransaction {
   }
 }
 
+const HINT =
+  "Await every statement inside of fn; send no BEGIN, COMMIT or ROLLBACK; go on after a failure with a SAVEPOINT.";
+
 /** The error for a transaction that is over, or can't be committed. */
-export function transactionEnded(why: string, cause?: unknown): PerdureError {
+export function transactionEnded(why: string, cause?: unknown, hint = HINT): PerdureError {
   return new PerdureError("TRANSACTION_ENDED", `the transaction of once.tx has ended: ${why}.`, {
-    hint: "Await every statement inside of fn; send no BEGIN, COMMIT or ROLLBACK; go on after a failure with a SAVEPOINT.",
+    hint,
     ...(cause === undefined ? {} : { cause }),
   });
 }
 
-/** A table that is missing here is one of the user's own, not of the checkpointer. */
+/** A table or a right that is missing here is one for the user's own statements; the connection is the checkpointer's. */
 function ofTheUser(error: unknown): unknown {
-  return isPerdureError(error, "CHECKPOINTER_TABLE_MISSING") && error.cause !== undefined ? error.cause : error;
+  if (!isPerdureError(error) || error.cause === undefined) return error;
+  return isConnectionError(error.cause) ? error : error.cause;
 }

@@ -8,13 +8,15 @@ import type {
   CheckpointMetadata,
   CheckpointPendingWrite,
   CheckpointTuple,
+  SerializerProtocol,
 } from "@langchain/langgraph-checkpoint";
 import type { RunnableConfig } from "@langchain/core/runnables";
 import { isOutputChannel } from "./answers.ts";
 import type { CommitPlace } from "./commit-guard.ts";
 import type { CheckpointKey } from "./kept-checkpoints.ts";
 import { LocalCheckpointer } from "./local-checkpointer.ts";
-import type { KeptCheckpoint, StoredAnswer, StoredRecord, StoredWrite, WritesPlace } from "./local-checkpointer.ts";
+import type { KeptCheckpoint, StoredAnswer, StoredRecord, StoredWrite, WritesPlace } from "./local-rows.ts";
+import { findsNothing } from "./stored-id.ts";
 import { COPIED_COLUMNS, THREAD_TABLES } from "./sqlite-tables.ts";
 import { fromStored, toStored } from "./stored-value.ts";
 import type { StoredValue } from "./stored-value.ts";
@@ -40,6 +42,15 @@ interface CheckpointRow {
 type TypedRow = { readonly type: string; readonly value: Uint8Array };
 type WriteRow = TypedRow & { readonly task_id: string; readonly idx: number; readonly channel: string };
 
+/** What goes with the database of a {@link SqliteCheckpointer}. */
+export interface SqliteParts {
+  readonly description: string;
+  /** Frees what goes with the file, such as its lock. */
+  readonly release: () => void;
+  /** The caller's own serializer; LangGraph's when absent. */
+  readonly serde?: SerializerProtocol | undefined;
+}
+
 /**
  * Threads in a file of SQLite, through the module that Node brings along. One process at a time has
  * the file; what a commit stored is on the disk when the call returns.
@@ -49,9 +60,8 @@ export class SqliteCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
   readonly #release: () => void;
   readonly #statements = new Map<string, StatementSync>();
 
-  /** @param release Frees what goes with the file, such as its lock. */
-  constructor(database: DatabaseSync, description: string, release: () => void) {
-    super(description);
+  constructor(database: DatabaseSync, { description, release, serde }: SqliteParts) {
+    super(description, serde);
     this.#database = database;
     this.#release = release;
   }
@@ -59,9 +69,9 @@ export class SqliteCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
   override async getTuple(config: RunnableConfig): Promise<CheckpointTuple | undefined> {
     this.assertOpen();
     const { thread_id, checkpoint_ns = "" } = config.configurable ?? {};
-    if (thread_id === undefined) return undefined;
+    if (thread_id === undefined || findsNothing(thread_id, checkpoint_ns)) return undefined;
     const id = getCheckpointId(config) || this.readHead(thread_id, checkpoint_ns);
-    if (id === undefined) return undefined;
+    if (id === undefined || findsNothing(id)) return undefined;
     const row = this.#row(thread_id, checkpoint_ns, id);
     return row && this.#tuple(row);
   }
@@ -75,6 +85,7 @@ export class SqliteCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
       ["checkpoint_id = ?", checkpoint_id],
       ["checkpoint_id < ?", options.before?.configurable?.["checkpoint_id"]],
     ];
+    if (findsNothing(...wanted.map(([, value]) => value))) return;
     const given = wanted.filter((entry): entry is [string, string] => entry[1] !== undefined);
     const rows = this.#all<CheckpointRow>(
       `SELECT * FROM checkpoints WHERE ${["TRUE", ...given.map(([condition]) => condition)].join(" AND ")}
@@ -94,6 +105,7 @@ export class SqliteCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
     this.assertOpen();
     const found = new Map<string, Promise<CheckpointTuple | undefined>>();
     for (const above of namespaces) {
+      if (findsNothing(threadId, above)) continue;
       // "}" comes right after "|": the range holds what begins with `above|`, and reads nothing else.
       const rows = this.#all<{ checkpoint_ns: string }>(
         `SELECT DISTINCT checkpoint_ns FROM checkpoints WHERE thread_id = ?1

@@ -1,5 +1,5 @@
 import type { SerializerProtocol } from "@langchain/langgraph-checkpoint";
-import { PerdureError } from "../errors/index.ts";
+import { PerdureError, show } from "../errors/index.ts";
 
 /** What LangGraph's serializer writes, without an error, in place of a value that JSON refuses, such as a bigint. */
 const GIVEN_UP = Buffer.from('"[unable to serialize, circular reference is too complex to analyze]"');
@@ -20,8 +20,31 @@ export function strictSerializer(serde: SerializerProtocol): SerializerProtocol 
       if (type === "json" && typeof value !== "string") assertWritten(value, bytes);
       return [type, bytes];
     },
-    loadsTyped: (type: string, data: Uint8Array | string) => serde.loadsTyped(type, data),
+    loadsTyped: (type: string, data: Uint8Array | string) => explainReading(serde, type, data),
   };
+}
+
+/** What LangGraph's serializer writes. */
+const OWN_TYPES = new Set(["json", "bytes"]);
+
+/**
+ * Reads a value. One of an unknown type, or that is no JSON, was written by a serializer of the caller.
+ * @throws CHECKPOINT_DAMAGED
+ */
+export async function explainReading(
+  serde: SerializerProtocol,
+  type: string,
+  data: Uint8Array | string,
+): Promise<unknown> {
+  try {
+    return (await serde.loadsTyped(type, data)) as unknown;
+  } catch (error) {
+    if (OWN_TYPES.has(type) && !(error instanceof SyntaxError)) throw error;
+    throw new PerdureError("CHECKPOINT_DAMAGED", `a stored value of the type ${show(type)} can't be read.`, {
+      hint: "It was written with another serializer: give the same `serde` as then. Else restore it from a backup.",
+      cause: error,
+    });
+  }
 }
 
 /** Throws `VALUE_UNSERIALIZABLE` for a value that is a function or a symbol. */

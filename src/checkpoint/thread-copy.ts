@@ -1,9 +1,16 @@
-import { PerdureError } from "../errors/index.ts";
-import { commitPlace } from "./commit-guard.ts";
+import { z } from "zod";
+import { PerdureError, parseOptions } from "../errors/index.ts";
+import { isStorableId } from "./stored-id.ts";
+
+const threadIdSchema = z.custom<string>(
+  (id) => typeof id === "string" && id !== "" && isStorableId(id),
+  "the id of a thread is text that is not empty, well-formed and without NUL",
+);
+const placesSchema = z.object({ from: threadIdSchema, to: threadIdSchema });
 
 /** Checks where a thread is copied from and to: what cannot be the id of a thread is OPTIONS_INVALID. */
-export function copyPlaces(from: string, to: string): [from: string, to: string] {
-  for (const thread_id of [from, to]) commitPlace({ configurable: { thread_id } }, "put");
+export function copyPlaces(...places: readonly [from: string, to: string]): [from: string, to: string] {
+  const { from, to } = parseOptions("copyThread", placesSchema, { from: places[0], to: places[1] });
   return [from, to];
 }
 

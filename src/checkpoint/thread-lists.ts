@@ -1,10 +1,5 @@
-import { createHash } from "node:crypto";
-import { INTERRUPT, RESUME } from "@langchain/langgraph-checkpoint";
-import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
 import { z } from "zod";
 import { PerdureError, parseOptions, show } from "../errors/index.ts";
-import { isOutputChannel } from "./answers.ts";
-import { ownInterrupt, storedInterrupts } from "./stored-interrupts.ts";
 
 /** Which part of a list to read. */
 export interface ListPageOptions {
@@ -61,16 +56,10 @@ export interface ListedInterrupt {
   readonly askedAt: string;
 }
 
-/** An interrupt as it is stored: LangGraph's, with the mark of a runner if one drove the thread. */
-export interface InterruptWrite {
-  readonly id?: string;
-  readonly value?: unknown;
-  readonly perdure?: { readonly answers?: number; readonly nested?: boolean };
-}
-
 const PageOptions = z.strictObject({
   limit: z.int().min(1).max(1000).default(50),
-  after: z.string().min(1).max(1000).optional(),
+  // It has the namespace of a question, which is long in a deep subgraph.
+  after: z.string().min(1).max(10_000).optional(),
   interrupted: z.boolean().default(false),
 });
 
@@ -79,84 +68,25 @@ export function parseListOptions(method: string, options: ListThreadsOptions): z
   return parseOptions(method, PageOptions, options);
 }
 
-/**
- * The id of a question: the same over restarts, another one for each question (H4). A task's id already
- * stands for its checkpoint and namespace. It has the form of LangGraph's own ids (32 hex digits), so its
- * clients send it back as they would theirs.
- */
-export function interruptId(taskId: string, answersBefore: number): string {
-  return createHash("sha256").update(`${taskId}:${answersBefore}`).digest("hex").slice(0, 32);
-}
-
 /** A place in a list as an opaque text. */
 export function cursorOf(key: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(key)).toString("base64url");
 }
 
-/** Reads {@link cursorOf}; a text that is none is OPTIONS_INVALID. */
-export function keyOfCursor(method: string, cursor: string, length: number): readonly (string | number)[] {
-  const key = z.array(z.union([z.string(), z.number()])).length(length);
+/**
+ * Reads {@link cursorOf}; a text that is none is OPTIONS_INVALID.
+ * @param keySchema What a key of this list looks like: a key of another one would be an error of the database, or an empty page.
+ */
+export function keyOfCursor<S extends z.ZodType>(method: string, cursor: string, keySchema: S): z.output<S> {
   let given: unknown;
   try {
     given = JSON.parse(Buffer.from(cursor, "base64url").toString());
   } catch {
     // Not one of ours.
   }
-  const parsed = key.safeParse(given);
+  const parsed = keySchema.safeParse(given);
   if (parsed.success) return parsed.data;
   throw new PerdureError("OPTIONS_INVALID", `${method}: \`after\` can't be ${show(cursor)}.`, {
     hint: "Pass the `next` of the page before.",
   });
-}
-
-/** The id under which a stored interrupt is answered. */
-export function idOfInterrupt(taskId: string, { id, perdure }: InterruptWrite): string {
-  return perdure?.answers === undefined ? (id ?? taskId) : interruptId(taskId, perdure.answers);
-}
-
-/** When a checkpoint was made, by its id, a UUID of version 6: the count of 100 ns since 15 October 1582. */
-export function timeOfCheckpoint(id: string): string | undefined {
-  const [high = "", mid = "", low = ""] = id.split("-");
-  if (!/^[0-9a-f]{8}-[0-9a-f]{4}-6[0-9a-f]{3}-/u.test(id)) return undefined;
-  const ticks = BigInt(`0x${high}${mid}${low.slice(1)}`);
-  return new Date(Number(ticks / 10_000n - 12_219_292_800_000n)).toISOString();
-}
-
-/**
- * The questions that are open in a thread, by the newest checkpoints of its namespaces. What a subgraph asks is
- * stored there; the task of the root that it belongs to only repeats it.
- */
-export function openInterruptsOf(threadId: string, tuples: readonly CheckpointTuple[]): ListedInterrupt[] {
-  const head = tuples.find((tuple) => namespaceOf(tuple) === "");
-  const found = new Map<string, ListedInterrupt>();
-  for (const tuple of tuples.toSorted((one, other) => namespaceOf(other).length - namespaceOf(one).length)) {
-    // Older than the head: of a superstep that is past.
-    if (head !== undefined && tuple.checkpoint.id < head.checkpoint.id) continue;
-    for (const [taskId, channel, value] of tuple.pendingWrites ?? []) {
-      const write = channel === INTERRUPT ? ownInterrupt<InterruptWrite>(value) : undefined;
-      if (write === undefined || write.perdure?.nested === true || !isOpen(tuple, taskId, write)) continue;
-      const id = idOfInterrupt(taskId, write);
-      if (storedInterrupts<InterruptWrite>(value).some((one) => found.has(idOfInterrupt(taskId, one)))) continue;
-      found.set(id, {
-        id,
-        threadId,
-        checkpointNs: namespaceOf(tuple),
-        taskId,
-        value: write.value,
-        askedAt: tuple.checkpoint.ts,
-      });
-    }
-  }
-  return [...found.values()];
-}
-
-function isOpen(tuple: CheckpointTuple, taskId: string, { perdure }: InterruptWrite): boolean {
-  const own = (tuple.pendingWrites ?? []).filter(([task]) => task === taskId);
-  if (own.some(([, channel]) => isOutputChannel(channel))) return false;
-  const answers = own.find(([, channel]) => channel === RESUME)?.[2];
-  return perdure?.answers === undefined || !Array.isArray(answers) || answers.length <= perdure.answers;
-}
-
-function namespaceOf(tuple: CheckpointTuple): string {
-  return String(tuple.config.configurable?.["checkpoint_ns"] ?? "");
 }

@@ -39,6 +39,11 @@ export interface OncePlace {
   readonly checkpoints: readonly TaskCheckpoint[];
   /** The epoch that the thread's record must still have at the commit (I7); the runner says it. */
   readonly epoch?: number;
+  /**
+   * How long `work` may take. Postgres waits as long for its next statement, and a little longer for the commit.
+   * @default as long as the connection's `idle_in_transaction_session_timeout` says
+   */
+  readonly timeoutMs?: number;
   /** Aborts when the work is not wanted any more. */
   readonly signal: AbortSignal;
 }
@@ -56,7 +61,11 @@ export interface OnceCommitter {
 
 /** How {@link onceTx} runs. */
 export interface OnceTxOptions {
-  /** After how long a transaction that is still open is rolled back, with `NODE_TIMEOUT`. @default 60_000 */
+  /**
+   * After how long a transaction that is still open is rolled back, with `NODE_TIMEOUT`. It takes the place of Postgres's
+   * `idle_in_transaction_session_timeout`; a `transaction_timeout` of the server holds all the same.
+   * @default 60_000
+   */
   readonly timeoutMs?: number;
 }
 
@@ -132,7 +141,7 @@ export async function onceTx<T>(
     }
   };
   signal.throwIfAborted();
-  const place: OncePlace = { threadId, taskId, key, checkpoints: taskCheckpoints(config), signal };
+  const place: OncePlace = { threadId, taskId, key, checkpoints: taskCheckpoints(config), timeoutMs, signal };
   const result = await checkpointer.commitOnce(place, work);
   signal.throwIfAborted();
   return result as T;

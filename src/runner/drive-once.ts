@@ -84,7 +84,8 @@ export async function driveOnce(parts: DriveParts, drive: Drive): Promise<Driven
     onInterrupt: (asked) => context.watch?.asked(asked),
     onFailure: (error) => stop.abort(error),
   });
-  signal.addEventListener("abort", () => saver.close(), { once: true });
+  const closeSaver = (): void => saver.close();
+  signal.addEventListener("abort", closeSaver, { once: true });
   const gate = new TaskGate(
     gatePlan(view, plan, {
       now,
@@ -117,6 +118,8 @@ export async function driveOnce(parts: DriveParts, drive: Drive): Promise<Driven
     poll?.abort();
     await saver.settled();
     saver.close();
+    // Node keeps a signal that follows others alive while somebody listens to it, and with it the whole drive.
+    signal.removeEventListener("abort", closeSaver);
     release();
     over.resolve();
     if (call !== undefined) {

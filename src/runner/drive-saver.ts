@@ -136,8 +136,10 @@ export class DriveSaver extends BaseCheckpointSaver {
     return writes?.finished === true ? writes.result : undefined;
   }
 
-  /** A field and not a method: LangGraph's updateState calls it without its object. */
-  /** Channels written in one superstep get one version, as in LangGraph: it tells by them what ran last. */
+  /**
+   * Channels written in one superstep get one version, as in LangGraph: it tells by them what ran last.
+   * A field and not a method: LangGraph's updateState calls it without its object.
+   */
   override getNextVersion: BaseCheckpointSaver["getNextVersion"] = (current) => {
     if (this.#version === undefined || this.#version.after !== current) {
       this.#version = { after: current, next: this.#options.checkpointer.getNextVersion(current) };

@@ -11,14 +11,25 @@ export class TaskSlots {
   constructor(count: number, signal: AbortSignal) {
     this.#free = count;
     this.#signal = signal;
-    signal.addEventListener("abort", () => this.#waiting.splice(0).forEach((go) => go()), { once: true });
   }
 
   /** Resolves when it is the caller's turn, or nobody's any more; then the caller has to look at its signal. */
   async take(): Promise<void> {
     if (this.#signal.aborted) return;
     if (this.#free > 0) this.#free -= 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else await this.#turn();
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => {
+      const go = (): void => {
+        // Node keeps a signal that follows others alive while somebody listens to it.
+        this.#signal.removeEventListener("abort", go);
+        resolve();
+      };
+      this.#signal.addEventListener("abort", go, { once: true });
+      this.#waiting.push(go);
+    });
   }
 
   /** Gives the slot to whoever waits longest. */

@@ -80,6 +80,18 @@ describeOnEachStore("copyThread", (store) => {
     await expect(checkpointer.copyThread(one, "")).rejects.toMatchObject({ code: "OPTIONS_INVALID" });
   });
 
+  it.each([
+    [["a"], "copyThread: `to` can't be undefined"],
+    [["a", ""], 'copyThread: `to` can\'t be ""'],
+    [["", "b"], 'copyThread: `from` can\'t be ""'],
+    [["a\0", "b"], 'copyThread: `from` can\'t be "a\\u0000"'],
+    [["a", "\ud800"], "copyThread: `to` can't be"],
+  ])("says of %j which is no id of a thread", async (places, message) => {
+    const copying = store.checkpointer.copyThread(...(places as [string, string]));
+    await expect(copying).rejects.toMatchObject({ code: "OPTIONS_INVALID" });
+    await expect(copying).rejects.toThrow(message);
+  });
+
   it("of several that copy to one thread at once, one does", async () => {
     const two = newThread();
     const sources = [newThread(), newThread(), newThread()];

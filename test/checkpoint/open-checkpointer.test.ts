@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { Client } from "pg";
 import { describe, expect, it } from "vitest";
 import { Checkpointer, openCheckpointer } from "perdure/checkpoint";
@@ -58,19 +59,39 @@ describe("openCheckpointer", () => {
   });
 
   it.each([
-    [{ schema: 'a"b' }, 'schema is "a\\"b"'],
-    [{ schema: "" }, 'schema is ""'],
+    [undefined, "the target can't be undefined: is the environment variable set?"],
+    ["", "an empty URL: is the environment variable set?"],
+    [null, "the target can't be null"],
+    [5, "the target can't be 5"],
+    [new Client(), "A pg.Client is one connection"],
+  ])("says of the target %o what is wrong with it", async (target, message) => {
+    await expect(openCheckpointer(target as string)).rejects.toThrow(message);
+  });
+
+  const circular: Record<string, unknown> = {};
+  circular["me"] = circular;
+
+  it.each([
+    [{ schema: 'a"b' }, '`schema` can\'t be "a\\"b"'],
+    [{ schema: "" }, '`schema` can\'t be ""'],
     [{ schema: "é".repeat(32) }, "63 bytes"],
-    [{ poolSize: 0 }, "poolSize is 0"],
-    [{ connectTimeoutMs: 1.5 }, "connectTimeoutMs is 1.5"],
-    [{ statementTimeoutMs: -1 }, "statementTimeoutMs is -1"],
-    [{ setup: "no" }, 'setup is "no"'],
-    [{ ssl: "s3cret" }, "ssl is wrong"],
-    [{ poolsize: 5 }, "poolsize"],
-  ])("refuses the options %j, with the name and the value", async (options, message) => {
+    [{ poolSize: 5n }, "`poolSize` can't be 5n"],
+    [{ poolSize: 0 }, "`poolSize` can't be 0"],
+    [{ connectTimeoutMs: 1.5 }, "`connectTimeoutMs` can't be 1.5"],
+    [{ statementTimeoutMs: -1 }, "`statementTimeoutMs` can't be -1"],
+    [{ setup: "no" }, '`setup` can\'t be "no"'],
+    [{ ssl: "s3cret" }, "`ssl` can't be a string"],
+    [{ ssl: ["s3cret"] }, "`ssl` can't be an array"],
+    [{ serde: { key: "s3cret" } }, "`serde` can't be an object"],
+    [{ serde: circular }, "`serde` can't be an object"],
+    [{ password: "s3cret" }, 'Unrecognized key: "password"'],
+    [{ ssl: { key: "s3cret" }, poolsize: 5 }, 'Unrecognized key: "poolsize"'],
+    [null, "what it was given can't be null"],
+  ])("refuses the options %o, with the name and the value", async (options, message) => {
     const opening = openCheckpointer("memory:", options as object);
     await expect(opening).rejects.toMatchObject({ code: "OPTIONS_INVALID" });
     await expect(opening).rejects.toThrow(message);
-    await expect(opening).rejects.not.toThrow("s3cret");
+    const error: unknown = await opening.catch((reason: unknown) => reason);
+    expect(inspect(error, { depth: 10, showHidden: true })).not.toContain("s3cret");
   });
 });

@@ -5,7 +5,7 @@ import { openCheckpointer } from "perdure/checkpoint";
 import type { Checkpointer, ThreadRecord } from "perdure/checkpoint";
 import { describeWithPostgres, freshDatabase } from "../support/fresh-database.ts";
 import type { FreshDatabase } from "../support/fresh-database.ts";
-import { collect, newThread, put, read } from "./conformance/store.ts";
+import { collect, newThread, put, putWrites, read } from "./conformance/store.ts";
 
 /** However busy the machine is. */
 const PATIENTLY = { timeout: 60_000 };
@@ -185,6 +185,26 @@ describeWithPostgres("connections to Postgres", () => {
       await expect(checkpointer.readRecord("t")).rejects.toMatchObject({ code: "CHECKPOINTER_CLOSED" });
       await expect(put(checkpointer, { threadId: "t" })).rejects.toMatchObject({ code: "CHECKPOINTER_CLOSED" });
       await checkpointer.close();
+    });
+
+    it.each([
+      { prepare: true, what: "keep the plans of statements that are sent often" },
+      { prepare: false, what: "keep no plan with prepare: false, as behind a pooler that knows no names" },
+    ])("$what", async ({ prepare }) => {
+      const pool = new Pool({ connectionString: database.url, max: 1 });
+      const checkpointer = await openCheckpointer(pool, { prepare });
+      const threadId = newThread();
+      const parent = await put(checkpointer, { threadId, values: { list: ["a"] } });
+      await putWrites(checkpointer, { threadId, checkpointId: parent }, [["list", "b"]]);
+      await put(checkpointer, { threadId, parent, values: { list: ["a", "b"] } });
+      expect((await read(checkpointer, threadId))?.checkpoint.channel_values).toEqual({ list: ["a", "b"] });
+      expect((await read(checkpointer, threadId, { checkpointId: parent }))?.pendingWrites).toEqual([
+        ["task", "list", "b"],
+      ]);
+      const { rows } = await pool.query<{ name: string }>("SELECT name FROM pg_prepared_statements");
+      expect(rows.length > 0).toBe(prepare);
+      await checkpointer.close();
+      await pool.end();
     });
 
     it("may be a single one: commits follow each other and locks have their own", async () => {

@@ -1,6 +1,6 @@
 import { Client } from "pg";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { openCheckpointer } from "perdure/checkpoint";
+import { openCheckpointer, openStore } from "perdure/checkpoint";
 import { describeWithPostgres, freshDatabase } from "../support/fresh-database.ts";
 import type { FreshDatabase } from "../support/fresh-database.ts";
 import { newThread, put, read } from "./conformance/store.ts";
@@ -24,6 +24,20 @@ describeWithPostgres("the tables in Postgres", () => {
       [schema],
     );
     return rows.map(({ name }) => name);
+  }
+
+  /** A role that may do nothing beyond what everybody may, and the URL to connect as it. */
+  async function asRole(name: string, work: (url: string, role: string) => Promise<void>): Promise<void> {
+    const role = `${name}_${database.url.slice(-12)}`;
+    const url = new URL(database.url);
+    url.username = role;
+    await admin.query(`CREATE ROLE ${role} LOGIN`);
+    try {
+      await work(url.href, role);
+    } finally {
+      await admin.query(`DROP OWNED BY ${role} CASCADE`);
+      await admin.query(`DROP ROLE ${role}`);
+    }
   }
 
   const all = [
@@ -68,6 +82,56 @@ describeWithPostgres("the tables in Postgres", () => {
     await (await openCheckpointer(database.url, { setup: false })).close();
   });
 
+  it.each([
+    ["in a schema of its own", "agents", (role: string) => `CREATE SCHEMA agents AUTHORIZATION ${role}`],
+    ["in public", "public", (role: string) => `GRANT CREATE ON SCHEMA public TO ${role}`],
+  ])("are made by a role that may make tables but no schemas, %s", async (_where, schema, allow) => {
+    await asRole("maker", async (url, role) => {
+      await admin.query(allow(role));
+      const checkpointer = await openCheckpointer(url, { schema });
+      const threadId = newThread();
+      await put(checkpointer, { threadId });
+      expect(await read(checkpointer, threadId)).toBeDefined();
+      await (await openStore(checkpointer)).put(["a"], "k", {});
+      await checkpointer.close();
+      expect(await tablesIn(schema)).toEqual(expect.arrayContaining(all));
+    });
+  });
+
+  it.each([true, false])("of a newer release are refused, and left as they are, with `setup: %s`", async (setup) => {
+    await (await openCheckpointer(database.url)).close();
+    await admin.query("INSERT INTO perdure_migrations VALUES (1000)");
+    await expect(openCheckpointer(database.url, { setup })).rejects.toMatchObject({
+      code: "CHECKPOINTER_UNSUPPORTED",
+      message: expect.stringContaining("1001"),
+      hint: expect.stringContaining("update"),
+    });
+    expect((await admin.query("SELECT max(v) AS newest FROM perdure_migrations")).rows).toEqual([{ newest: 1000 }]);
+  });
+
+  it.each([true, false])("that somebody dropped are named at once, with `setup: %s`", async (setup) => {
+    await (await openCheckpointer(database.url)).close();
+    await admin.query("DROP TABLE perdure_answers");
+    const opening = openCheckpointer(database.url, { setup });
+    await expect(opening).rejects.toMatchObject({ code: "CHECKPOINTER_TABLE_MISSING" });
+    await expect(opening).rejects.toThrow("(perdure_answers)");
+  });
+
+  it("whose user lacks a right are left alone, and the error says which right and how to grant it", async () => {
+    await (await openCheckpointer(database.url)).close();
+    await asRole("reader", async (url, role) => {
+      await admin.query(`GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}`);
+      const checkpointer = await openCheckpointer(url);
+      await expect(put(checkpointer, { threadId: newThread() })).rejects.toMatchObject({
+        code: "CHECKPOINTER_UNREACHABLE",
+        message: expect.stringMatching(/lacks a right: permission denied for table perdure_\w+/u),
+        hint: expect.stringContaining('ON ALL TABLES IN SCHEMA "public"'),
+        cause: expect.objectContaining({ code: "42501" }),
+      });
+      await checkpointer.close();
+    });
+  });
+
   it("that are dropped later are named by the call that needs them", async () => {
     const checkpointer = await openCheckpointer(database.url);
     await admin.query("DROP TABLE perdure_answers");
@@ -78,23 +142,16 @@ describeWithPostgres("the tables in Postgres", () => {
   });
 
   it("need not be made by the user who works with them; one who may not make them is told so", async () => {
-    const role = `worker_${database.url.slice(-12)}`;
-    await admin.query(`CREATE ROLE ${role} LOGIN`);
-    const url = new URL(database.url);
-    url.username = role;
-    try {
-      const opening = openCheckpointer(url.href);
+    await asRole("worker", async (url, role) => {
+      const opening = openCheckpointer(url);
       await expect(opening).rejects.toMatchObject({ code: "CHECKPOINTER_TABLE_MISSING", cause: { code: "42501" } });
       await (await openCheckpointer(database.url)).close();
       await admin.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${role}`);
-      const checkpointer = await openCheckpointer(url.href);
+      const checkpointer = await openCheckpointer(url);
       const threadId = newThread();
       await put(checkpointer, { threadId });
       expect(await read(checkpointer, threadId)).toBeDefined();
       await checkpointer.close();
-    } finally {
-      await admin.query(`DROP OWNED BY ${role}`);
-      await admin.query(`DROP ROLE ${role}`);
-    }
+    });
   });
 });

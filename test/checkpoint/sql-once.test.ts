@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { START, StateGraph } from "@langchain/langgraph";
-import { Client } from "pg";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { Client, Pool } from "pg";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { openCheckpointer } from "perdure/checkpoint";
 import type { Checkpointer } from "perdure/checkpoint";
 import { once } from "perdure/nodes";
@@ -18,6 +18,8 @@ import { newThread, put } from "./conformance/store.ts";
 
 type Committing = Checkpointer & OnceCommitter;
 const NEVER = new AbortController().signal;
+/** However busy the machine is. */
+const PATIENTLY = { timeout: 60_000 };
 
 describeWithPostgres("work done once in the database", () => {
   let database: FreshDatabase;
@@ -215,6 +217,83 @@ describeWithPostgres("work done once in the database", () => {
     expect(await lines()).toEqual(["next"]);
   });
 
+  describe("that lasts", () => {
+    /** Waits without a statement until Postgres has ended a transaction that began later, under the same limit. */
+    async function outwait(limitMs: number): Promise<void> {
+      const other = new Client({ connectionString: database.url, idle_in_transaction_session_timeout: limitMs });
+      const ended = new Promise((resolve) => {
+        other.on("error", resolve);
+      });
+      await other.connect();
+      await other.query("BEGIN");
+      await ended;
+    }
+
+    it("is not ended before its time by a pool whose transactions may not idle as long", async () => {
+      const pool = new Pool({ connectionString: database.url, max: 2, idle_in_transaction_session_timeout: 50 });
+      const impatient = (await openCheckpointer(pool)) as Committing;
+      const { runs, work } = addsLine();
+      const result = await impatient.commitOnce({ ...place, timeoutMs: 60_000 }, async (sql) => {
+        const value = await work(sql);
+        await outwait(50);
+        await sql.query("SELECT 1");
+        return value;
+      });
+      expect(result).toBe(1);
+      expect(runs).toHaveLength(1);
+      expect(await lines()).toEqual(["run 1"]);
+      const { rows } = await pool.query<{ limit: string }>(
+        "SELECT current_setting('idle_in_transaction_session_timeout') AS limit",
+      );
+      expect(rows).toEqual([{ limit: "50ms" }]);
+      await impatient.close();
+      await pool.end();
+    });
+
+    it("has on a pool of ours as long as it was given, be that more than a minute, and a little for its commit", async () => {
+      for (const [timeoutMs, limit] of [
+        [120_000, "130s"],
+        [1.5, "10002ms"],
+        [2_147_483_647, "2147483647ms"],
+        [undefined, "1min"],
+      ] as const) {
+        const within = { ...(await newPlace()), ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+        const found = checkpointer.commitOnce(within, async (sql) => {
+          const { rows } = await sql.query("SELECT current_setting('idle_in_transaction_session_timeout') AS limit");
+          return rows;
+        });
+        expect(await found).toEqual([{ limit }]);
+      }
+    });
+
+    it("and that the server ends for waiting too long is not done again, and says why", async () => {
+      let runs = 0;
+      const ended = checkpointer.commitOnce(place, async (sql) => {
+        runs += 1;
+        const { rows } = await sql.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+        await sql.query("SET LOCAL idle_in_transaction_session_timeout = 20");
+        const alive = "SELECT FROM pg_stat_activity WHERE pid = $1";
+        await vi.waitUntil(async () => (await admin.query(alive, [rows[0]!.pid])).rows.length === 0, PATIENTLY);
+        await sql.query("INSERT INTO lines VALUES ('late')");
+      });
+      await expect(ended).rejects.toMatchObject({
+        code: "TRANSACTION_ENDED",
+        message: expect.stringContaining("idle-in-transaction timeout"),
+        hint: expect.stringContaining("idle_in_transaction_session_timeout"),
+      });
+      expect(runs).toBe(1);
+      expect(await lines()).toEqual([]);
+    });
+  });
+
+  it("that the user has no right to fails with the database's own error", async () => {
+    const failing = checkpointer.commitOnce(place, async (sql) => {
+      await sql.query("SET LOCAL ROLE pg_monitor");
+      await sql.query("INSERT INTO lines VALUES ('not mine')");
+    });
+    await expect(failing).rejects.toMatchObject({ code: "42501", message: "permission denied for table lines" });
+  });
+
   it("that lasts leaves connections for checkpoints", async () => {
     const small = await open(database.url, 2);
     const goOn = Promise.withResolvers<void>();
@@ -258,7 +337,6 @@ describeWithPostgres("work done once in the database", () => {
     ["of its own graph", { checkpoints: [{ namespace: "", id: "lost" }] }],
     ["of a graph inside, under a runner too", { epoch: 0, checkpoints: [{ namespace: "inner:1", id: "lost" }] }],
   ])("needs the checkpoint of its task, or does nothing: one %s", async (_which, change) => {
-    const { Pool } = await import("pg");
     const pool = new Pool({ connectionString: database.url });
     const address = { description: "test", server: "", database: "", schema: "public" };
     const driver = new PgDriver(pool, address, { owned: true });

@@ -7,10 +7,15 @@ const root = new URL("../../", import.meta.url);
 const readme = readFileSync(new URL("README.md", root), "utf8");
 const quickStart = new URL("examples/02-approval/main.ts", root);
 
-/** What stands between `#region quick-start` and `#endregion`, in one piece. */
-function regionsOf(source: string): string {
-  return [...source.matchAll(/\/\/ #region quick-start\n([\s\S]*?)\/\/ #endregion/g)]
-    .map(([, text]) => text)
+const plain = ["worker.ts", "main.ts"].map((name) => new URL(`examples/08-plain-langgraph/${name}`, root));
+
+/** What stands between `#region <name>` and `#endregion` in the files, in one piece. */
+function regionsOf(name: string, ...files: readonly URL[]): string {
+  const sources = files.map((file) => readFileSync(file, "utf8"));
+  const regions = sources.flatMap((source) => [...source.matchAll(/\/\/ #region (.*)\n([\s\S]*?)\/\/ #endregion/g)]);
+  return regions
+    .filter(([, title]) => title === name)
+    .map(([, , text]) => text)
     .join("\n");
 }
 
@@ -21,7 +26,13 @@ describe("the README", () => {
 
   test("begins with the quick start that CI runs, word for word", () => {
     const [, snippet] = /```ts\n([\s\S]*?)```/.exec(readme) ?? [];
-    expect(snippet).toBe(regionsOf(readFileSync(quickStart, "utf8")));
+    expect(snippet).toBe(regionsOf("quick-start", quickStart));
+  });
+
+  test("shows the checkpointer under plain LangGraph as CI runs it, word for word", () => {
+    const [, section] = /### Checkpointers\n([\s\S]*?)\n##/.exec(readme) ?? [];
+    const [, snippet] = /```ts\n([\s\S]*?)```/.exec(section ?? "") ?? [];
+    expect(snippet).toBe(regionsOf("plain", ...plain));
   });
 
   test("shows what the quick start really prints", async () => {

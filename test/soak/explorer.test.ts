@@ -9,7 +9,7 @@ describeExploration(
   { locks: "kept", switches: 2, faults: { deaths: 2 } },
   SCENARIOS,
 );
-describeExploration("both have the lock and take turns three times", stolenLocks(3), SCENARIOS);
+describeExploration("both have the lock and take turns twice", stolenLocks(2), SCENARIOS);
 describeExploration(
   "both have the lock and take turns once, and one may die",
   stolenLocks(1, { deaths: 1 }),

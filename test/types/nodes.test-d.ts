@@ -17,7 +17,16 @@ import {
   waitForSignal,
   withPolicies,
 } from "perdure/nodes";
-import type { Decision, DecisionRecord, Escalation, Spending, TransactionSql, Usage } from "perdure/nodes";
+import type {
+  Decision,
+  DecisionRecord,
+  Escalation,
+  OnceCommitter,
+  OncePlace,
+  Spending,
+  TransactionSql,
+  Usage,
+} from "perdure/nodes";
 import { expectTypeOf, test } from "vitest";
 import { z } from "zod";
 
@@ -168,6 +177,22 @@ test("once.tx gives what its function gives, and its statements have the rows th
   void once.tx(1, () => 1);
   // @ts-expect-error there is no such option
   void once.tx("a", () => 1, { timeout: 1 });
+});
+
+test("what commits once for once.tx is given a place and the work, and gives back what is stored", () => {
+  const committer: OnceCommitter = {
+    commitOnce: async ({ threadId, taskId, key, epoch, signal }, work) => {
+      expectTypeOf([threadId, taskId, key]).toEqualTypeOf<string[]>();
+      expectTypeOf(epoch).toEqualTypeOf<number | undefined>();
+      expectTypeOf(signal).toEqualTypeOf<AbortSignal>();
+      return work({ query: async () => ({ rows: [] }) });
+    },
+  };
+  expectTypeOf(committer.commitOnce).parameter(0).toEqualTypeOf<OncePlace>();
+  expectTypeOf(committer.commitOnce).returns.resolves.toEqualTypeOf<unknown>();
+  // @ts-expect-error the work is given the transaction's statements
+  const idle: OnceCommitter = { commitOnce: (_place, work) => work() };
+  void idle;
 });
 
 test("withPolicies keeps the node's type", () => {

@@ -25,6 +25,7 @@ test("a store is LangGraph's, and goes where a graph takes one", async () => {
   const store = await openStore("memory:");
   new StateGraph(z.object({ n: z.number() })).compile({ store });
   expectTypeOf(store.get(["a"], "k")).resolves.toEqualTypeOf<Item | null>();
+  expectTypeOf(store.deleteExpired).toEqualTypeOf<() => Promise<number>>();
   interface Memory {
     readonly text: string;
   }

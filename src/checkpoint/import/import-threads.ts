@@ -1,11 +1,13 @@
 import type { SerializerProtocol } from "@langchain/langgraph-checkpoint";
-import type { Pool } from "pg";
 import { z } from "zod";
-import { PerdureError, anyFunction, isPerdureError, parseOptions } from "../../errors/index.ts";
+import { PerdureError, anyFunction, isPerdureError, parseOptions, show } from "../../errors/index.ts";
 import type { Checkpointer } from "../checkpointer.ts";
-import { invalidTarget, isPool } from "../open-checkpointer.ts";
 import type { OpenPool } from "../open-checkpointer.ts";
+import { SECRET_OPTIONS, serializerSchema } from "../open-options.ts";
+import { stagingId } from "../staging-thread.ts";
+import { isStorableId } from "../stored-id.ts";
 import { LangGraphTables } from "./langgraph-tables.ts";
+import type { LangGraphKey } from "./langgraph-tables.ts";
 import { stageThread } from "./stage-thread.ts";
 
 /** How {@link importThreads} imports. */
@@ -25,38 +27,39 @@ export interface ImportThreadsOptions {
    * @default LangGraph's own
    */
   readonly serde?: SerializerProtocol | undefined;
-  /** Called after each thread. */
+  /** Called after each thread, and within a long one after every hundred checkpoints. */
   readonly onProgress?: ((progress: ImportProgress) => void) | undefined;
   /** Stops after the checkpoint under way; the call then throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What became of a thread. */
-export interface ImportProgress {
-  readonly threadId: string;
-  /** `skipped` when the checkpointer has that thread already. */
-  readonly outcome: "imported" | "skipped" | "failed";
-  /** How many checkpoints were imported; none unless the thread was. */
-  readonly checkpoints: number;
-  /** Why it failed. */
-  readonly error?: unknown;
-}
+/** How far an import is with a thread, or what became of it. */
+export type ImportProgress =
+  /** In the middle of a thread: so many of its checkpoints are copied and compared, and it has `total`. */
+  | { readonly threadId: string; readonly outcome: "importing"; readonly checkpoints: number; readonly total: number }
+  | { readonly threadId: string; readonly outcome: "imported"; readonly checkpoints: number }
+  /** It was imported before: its newest checkpoint in LangGraph's tables is there. */
+  | { readonly threadId: string; readonly outcome: "skipped" }
+  | { readonly threadId: string; readonly outcome: "failed"; readonly error: unknown };
 
 /** What {@link importThreads} did. */
 export interface ImportResult {
   /** How many threads were imported, and how many checkpoints they have. */
   readonly imported: number;
   readonly checkpoints: number;
-  /** How many threads the checkpointer had already. */
-  readonly skipped: number;
-  /** The threads of which nothing was imported, and why. Look: an empty list means that all is well. */
+  /** The threads that were imported before, and of which LangGraph's tables have nothing newer. */
+  readonly skipped: readonly string[];
+  /**
+   * The threads of which nothing was imported, and why: `IMPORT_DIFFERS`, `THREAD_NOT_FOUND`, or `THREAD_EXISTS` for one
+   * that has other checkpoints here, whose old ones are missing. Look: an empty list means that all is well.
+   */
   readonly failed: readonly { readonly threadId: string; readonly error: unknown }[];
 }
 
 const importSchema = z.strictObject({
   schema: z.string().min(1).default("public"),
-  threadIds: z.array(z.string()).optional(),
-  serde: z.custom<SerializerProtocol>((value) => typeof value === "object" && value !== null).optional(),
+  threadIds: z.array(z.string().refine(isStorableId, "must be well-formed text without NUL")).optional(),
+  serde: serializerSchema.optional(),
   onProgress: anyFunction.optional(),
   signal: z.instanceof(AbortSignal).optional(),
 });
@@ -65,13 +68,19 @@ const importSchema = z.strictObject({
  * Imports threads from the tables of LangGraph's PostgresSaver, with the ids and parents of their checkpoints, their
  * metadata, namespaces and pending writes. LangGraph's tables are read by its own saver and stay as they are.
  *
+ * The order of a switch: stop whatever writes to LangGraph's tables, import, look at `failed` and `skipped`, then start
+ * with the new checkpointer. A thread that somebody wrote to here first has other checkpoints, and is not
+ * imported: it stands in `failed` with `THREAD_EXISTS`, and so does one to which LangGraph's tables got more
+ * after it was imported.
+ *
  * Each checkpoint is read back and compared with what PostgresSaver gives; a thread in which one differs is not
  * imported, and stands in `failed` with `IMPORT_DIFFERS`. A thread appears whole, at the end; so an import
- * that was stopped or killed can be started again, and skips what is there. Nobody should write to the threads in
- * LangGraph's tables meanwhile.
+ * that was stopped or killed can be started again, and skips what is there. What a killed one left of a thread is in no
+ * list, is not pruned, and goes when that thread is imported again; only `list` without a thread gives it. A thread that was
+ * pruned here until none of what was imported is left looks like one that somebody else began.
  *
  * What PostgresSaver lost is lost: after a fork it gives values of the other branch (its versions collide), and those are
- * imported.
+ * imported. A question's `askedAt` is the time of its checkpoint.
  *
  * Checkpoints are read one by one, since PostgresSaver's `list` gets slower the more it lists, and of a list that grew only
  * what is new is read; with a `serde` of your own each is read whole, which takes as long as PostgresSaver takes for it.
@@ -87,21 +96,23 @@ export async function importThreads(
   checkpointer: Checkpointer,
   options: ImportThreadsOptions = {},
 ): Promise<ImportResult> {
-  const parsed = parseOptions("importThreads", importSchema, options);
+  assertPlaces(from, checkpointer);
+  const parsed = parseOptions("importThreads", importSchema, options, { secret: SECRET_OPTIONS });
   const { threadIds } = parsed;
   const { onProgress, signal } = options;
-  if (typeof from !== "string" && (typeof from !== "object" || from === null || !isPool(from))) throw invalidTarget();
-  const tables = await LangGraphTables.open(from as string | Pool, parsed);
-  let [imported, skipped, checkpoints] = [0, 0, 0];
+  const tables = await LangGraphTables.open(from, parsed);
+  let [imported, checkpoints] = [0, 0];
+  const skipped: string[] = [];
   const failed: { threadId: string; error: unknown }[] = [];
   try {
     for await (const threadId of threadIds ?? tables.threadIds()) {
       signal?.throwIfAborted();
-      const progress = await importThread(tables, checkpointer, threadId, signal);
-      if (progress.outcome === "imported") imported += 1;
-      else if (progress.outcome === "skipped") skipped += 1;
+      const progress = await importThread({ tables, checkpointer, threadId, onProgress, signal });
+      if (progress.outcome === "imported") {
+        imported += 1;
+        checkpoints += progress.checkpoints;
+      } else if (progress.outcome === "skipped") skipped.push(threadId);
       else failed.push({ threadId, error: progress.error });
-      checkpoints += progress.checkpoints;
       onProgress?.(progress);
     }
   } finally {
@@ -110,32 +121,50 @@ export async function importThreads(
   return { imported, checkpoints, skipped, failed };
 }
 
-/** Where a thread stands until it is whole. Nobody else looks there, and the next import begins it anew. */
-const stagingOf = (threadId: string): string => `perdure-import ${threadId}`;
+/** One thread, and where from and to. */
+interface ThreadImport {
+  readonly tables: LangGraphTables;
+  readonly checkpointer: Checkpointer;
+  readonly threadId: string;
+  readonly onProgress: ImportThreadsOptions["onProgress"];
+  readonly signal: AbortSignal | undefined;
+}
 
-async function importThread(
-  tables: LangGraphTables,
-  checkpointer: Checkpointer,
-  threadId: string,
-  signal: AbortSignal | undefined,
-): Promise<ImportProgress> {
-  const staging = stagingOf(threadId);
+type Outcome = Exclude<ImportProgress, { readonly outcome: "importing" }>;
+
+async function importThread({ tables, checkpointer, threadId, onProgress, signal }: ThreadImport): Promise<Outcome> {
+  // Where the thread stands until it is whole.
+  const staging = stagingId(threadId);
   const lock = await checkpointer.lockThread(staging, { mode: "exclusive", wait: true, signal });
-  try {
-    if (await isThere(checkpointer, threadId)) return { threadId, outcome: "skipped", checkpoints: 0 };
+  /** An error of the caller's own function is no failure of the thread. */
+  let callerError: unknown;
+  const onBatch = (copied: number, total: number): void => {
     try {
-      await checkpointer.deleteThread(staging);
-      const checkpoints = await stageThread(tables, checkpointer, { threadId, staging, signal });
-      if (checkpoints === 0) throw notInTables(threadId);
+      onProgress?.({ threadId, outcome: "importing", checkpoints: copied, total });
+    } catch (error) {
+      callerError = error;
+      throw error;
+    }
+  };
+  try {
+    // What an import that was killed left, also after it had copied the thread.
+    await checkpointer.deleteThread(staging);
+    const keys = await tables.keys(threadId);
+    if (keys.length === 0) throw notInTables(threadId);
+    if (await isThere(checkpointer, threadId)) {
+      await assertImported(checkpointer, threadId, keys);
+      return { threadId, outcome: "skipped" };
+    }
+    try {
+      await stageThread(tables, checkpointer, { keys, staging, onBatch, signal });
       await checkpointer.copyThread(staging, threadId);
-      return { threadId, outcome: "imported", checkpoints };
+      return { threadId, outcome: "imported", checkpoints: keys.length };
     } finally {
       await checkpointer.deleteThread(staging);
     }
   } catch (error) {
-    if (isPerdureError(error, "THREAD_EXISTS")) return { threadId, outcome: "skipped", checkpoints: 0 };
-    if (signal?.aborted === true || endsImport(error)) throw error;
-    return { threadId, outcome: "failed", checkpoints: 0, error };
+    if (signal?.aborted === true || error === callerError || endsImport(error)) throw error;
+    return { threadId, outcome: "failed", error };
   } finally {
     await lock?.release();
   }
@@ -144,6 +173,34 @@ async function importThread(
 async function isThere(checkpointer: Checkpointer, threadId: string): Promise<boolean> {
   const config = { configurable: { thread_id: threadId, checkpoint_ns: "" } };
   return (await checkpointer.getTuple(config)) !== undefined || (await checkpointer.readRecord(threadId)) !== undefined;
+}
+
+/**
+ * Throws unless the thread was imported before: its newest checkpoint in LangGraph's tables is there. Older ones may have
+ * been pruned, and newer ones are what happened since.
+ */
+async function assertImported(
+  checkpointer: Checkpointer,
+  threadId: string,
+  keys: readonly LangGraphKey[],
+): Promise<void> {
+  let missing = 0;
+  for (const { ns, id } of keys.toReversed()) {
+    const configurable = { thread_id: threadId, checkpoint_ns: ns, checkpoint_id: id };
+    if ((await checkpointer.getTuple({ configurable })) !== undefined) break;
+    missing += 1;
+  }
+  if (missing === 0) return;
+  const lacks = missing === keys.length ? `none of the ${missing}` : `not the newest ${missing} of the ${keys.length}`;
+  throw new PerdureError(
+    "THREAD_EXISTS",
+    `there is a thread "${threadId}" already, but it has ${lacks} checkpoints that it has in LangGraph's tables.`,
+    {
+      hint:
+        "Somebody wrote to it here before it was imported, or there since. Nothing was changed: to have the one of LangGraph's " +
+        "tables, copy this one to another id or drop it (copyThread, deleteThread), and import it again.",
+    },
+  );
 }
 
 /** Whether the next thread would fail in the same way. */
@@ -155,4 +212,19 @@ function notInTables(threadId: string): PerdureError {
   return new PerdureError("THREAD_NOT_FOUND", `There is no thread "${threadId}" in LangGraph's tables.`, {
     hint: "Check the id, the database and the schema.",
   });
+}
+
+/** Without types the two are easily taken for each other, or one is left out. */
+function assertPlaces(from: unknown, checkpointer: unknown): void {
+  if (isCheckpointer(checkpointer)) return;
+  const wrong = isCheckpointer(from)
+    ? "the two are in the wrong order: first from where, then the checkpointer"
+    : `the checkpointer to import to can't be ${typeof checkpointer === "object" ? "of another kind" : show(checkpointer)}`;
+  throw new PerdureError("OPTIONS_INVALID", `importThreads: ${wrong}.`, {
+    hint: 'Such as importThreads("postgres://…", await openCheckpointer("postgres://…")).',
+  });
+}
+
+function isCheckpointer(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "copyThread" in value && "lockThread" in value;
 }

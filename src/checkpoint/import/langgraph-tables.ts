@@ -4,10 +4,13 @@ import type { Pool } from "pg";
 import { parseCheckpointerUrl } from "../checkpointer-url.ts";
 import { connectPostgresPool, connectPostgresUrl } from "../connect-postgres.ts";
 import type { PostgresConnection } from "../connect-postgres.ts";
-import { invalidTarget } from "../open-checkpointer.ts";
+import { PerdureError, show } from "../../errors/index.ts";
+import { isPool } from "../open-checkpointer.ts";
+import type { OpenPool } from "../open-checkpointer.ts";
 import { parseOpenOptions } from "../open-options.ts";
 import { loadPeer } from "../optional-peer.ts";
 import { explainDatabaseError } from "../postgres-errors.ts";
+import { explainReading } from "../strict-serializer.ts";
 import { withByteaRows } from "./bytea-rows.ts";
 import { growingLists } from "./growing-lists.ts";
 
@@ -38,16 +41,23 @@ export class LangGraphTables {
     this.#checkpoints = `"${connection.address.schema}".checkpoints`;
   }
 
-  static async open(from: string | Pool, { schema, serde }: LangGraphTablesOptions): Promise<LangGraphTables> {
+  static async open(from: string | OpenPool, { schema, serde }: LangGraphTablesOptions): Promise<LangGraphTables> {
+    const source = sourceOf(from);
     const { PostgresSaver } = await loadPeer(
       "@langchain/langgraph-checkpoint-postgres",
       "importThreads",
       () => import("@langchain/langgraph-checkpoint-postgres"),
     );
-    const connection = await connect(from, schema);
+    const connection = await connect(source, schema);
     const { default: pg } = await loadPeer("pg", "importThreads", () => import("pg"));
     const saver = new PostgresSaver(withByteaRows(connection.pool, pg.types), serde, { schema });
-    if (serde === undefined) saver.serde = growingLists(saver.serde);
+    saver.serde = readingBytes(serde ?? growingLists(saver.serde));
+    try {
+      await assertTables(connection);
+    } catch (error) {
+      await connection.driver.close();
+      throw error;
+    }
     return new LangGraphTables(connection, saver);
   }
 
@@ -90,10 +100,55 @@ export class LangGraphTables {
   }
 }
 
+/** Gives bytes as they were put, and not as the Buffer that pg gives: that one would be stored as what its `toJSON` says. */
+function readingBytes(serde: SerializerProtocol): SerializerProtocol {
+  return {
+    dumpsTyped: (value) => serde.dumpsTyped(value),
+    async loadsTyped(type: string, data: Uint8Array | string): Promise<unknown> {
+      const value: unknown = await explainReading(serde, type, data);
+      return Buffer.isBuffer(value) ? new Uint8Array(value) : value;
+    },
+  };
+}
+
+/** The tables that PostgresSaver reads. */
+const TABLES = ["checkpoints", "checkpoint_blobs", "checkpoint_writes"];
+
+async function assertTables({ driver, address: { description, schema } }: PostgresConnection): Promise<void> {
+  const { rows } = await driver.query<{ name: string }>(
+    "SELECT name FROM unnest($2::text[]) AS name WHERE to_regclass(format('%I.%I', $1::text, name)) IS NULL",
+    [schema, TABLES],
+  );
+  if (rows.length === 0) return;
+  const missing = rows.map(({ name }) => name).join(", ");
+  throw new PerdureError(
+    "CHECKPOINTER_TABLE_MISSING",
+    `${description} has no tables of LangGraph's PostgresSaver in schema "${schema}" (without ${missing}).`,
+    {
+      hint: "Check the database, and the `schema` that PostgresSaver was given: it is an option of importThreads too.",
+    },
+  );
+}
+
+/** Checks where to import from: a pool, or the URL of a Postgres server. */
+function sourceOf(from: unknown): string | Pool {
+  if (typeof from === "string") {
+    const url = parseCheckpointerUrl(from);
+    if (url.kind === "postgres") return url.url;
+    throw notPostgres(`${url.kind}: has none of LangGraph's tables`);
+  }
+  if (typeof from === "object" && from !== null && isPool(from)) return from as unknown as Pool;
+  const given = typeof from === "object" && from !== null ? "" : `, got ${show(from)}`;
+  throw notPostgres(`where to import from must be a URL or a pg.Pool${given}`);
+}
+
+function notPostgres(what: string): PerdureError {
+  return new PerdureError("CHECKPOINTER_URL_INVALID", `importThreads: ${what}.`, {
+    hint: "Pass the postgres:// URL of the database that PostgresSaver uses, or a pg.Pool on it.",
+  });
+}
+
 async function connect(from: string | Pool, schema: string): Promise<PostgresConnection> {
   const options = parseOpenOptions({ schema }, "importThreads");
-  if (typeof from !== "string") return connectPostgresPool(from, options);
-  const url = parseCheckpointerUrl(from);
-  if (url.kind !== "postgres") throw invalidTarget();
-  return connectPostgresUrl(url.url, options);
+  return typeof from === "string" ? connectPostgresUrl(from, options) : connectPostgresPool(from, options);
 }

@@ -2,30 +2,32 @@ import { isDeepStrictEqual } from "node:util";
 import type { ChannelVersions, Checkpoint, CheckpointTuple, PendingWrite } from "@langchain/langgraph-checkpoint";
 import { PerdureError } from "../../errors/index.ts";
 import type { Checkpointer } from "../checkpointer.ts";
+import { ASKED_AT_KEY } from "../commit-guard.ts";
 import { differenceOf, itemsOnce } from "./difference-of.ts";
 import type { LangGraphKey, LangGraphTables } from "./langgraph-tables.ts";
 
 /** How many checkpoints are compared at once. */
 const BATCH = 100;
 
-/** Which thread, and where it is put. */
+/** Which checkpoints, oldest first, and where they are put. */
 export interface Stage {
-  readonly threadId: string;
+  readonly keys: readonly LangGraphKey[];
   readonly staging: string;
+  /** Called when a batch was copied and compared, but for the last. */
+  readonly onBatch: (copied: number, total: number) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Copies a thread from LangGraph's tables to the thread `staging`, oldest first, and compares each checkpoint as it is
- * read back. @returns how many there are
+ * read back.
  * @throws IMPORT_DIFFERS
  */
 export async function stageThread(
   tables: LangGraphTables,
   checkpointer: Checkpointer,
-  { threadId, staging, signal }: Stage,
-): Promise<number> {
-  const keys = await tables.keys(threadId);
+  { keys, staging, onBatch, signal }: Stage,
+): Promise<void> {
   const last = new Map<string, CheckpointTuple>();
   const stored: Stored[] = [];
   let next = keys[0] && read(tables, keys[0]);
@@ -40,9 +42,10 @@ export async function stageThread(
     await put(checkpointer, staging, key, shared, parent);
     last.set(key.ns, shared);
     stored.push({ key, tuple });
-    if (stored.length === BATCH || following === undefined) await compare(checkpointer, staging, stored.splice(0));
+    if (stored.length < BATCH && following !== undefined) continue;
+    await compare(checkpointer, staging, stored.splice(0));
+    if (following !== undefined) onBatch(index + 1, keys.length);
   }
-  return keys.length;
 }
 
 interface Stored {
@@ -98,7 +101,14 @@ async function put(
     if (writes === undefined) byTask.set(taskId, [[channel, value]]);
     else writes.push([channel, value]);
   }
-  await Promise.all([...byTask].map(([taskId, writes]) => checkpointer.putWrites(at(id), writes, taskId)));
+  const asked = Date.parse(checkpoint.ts);
+  const config = {
+    configurable: {
+      ...at(id).configurable,
+      ...(Number.isNaN(asked) ? {} : { [ASKED_AT_KEY]: new Date(asked).toISOString() }),
+    },
+  };
+  await Promise.all([...byTask].map(([taskId, writes]) => checkpointer.putWrites(config, writes, taskId)));
 }
 
 function newVersions(before: Checkpoint | undefined, checkpoint: Checkpoint): ChannelVersions {

@@ -59,6 +59,7 @@ export class CheckpointContents {
     for (const { lineage, upTo } of ref.ref.segments) {
       const { start } = this.#found(thread, lineage.id);
       const items = await this.#itemsOf(thread, lineage.id);
+      if (start > list.length || start + items.length < upTo) throw damaged(`lineage ${lineage.id}`, thread);
       for (let index = list.length; index < upTo; index += 1) list.push(items[index - start]);
     }
     return list;
@@ -68,6 +69,8 @@ export class CheckpointContents {
     const rows = this.#writes.get(JSON.stringify([thread, ns, id])) ?? [];
     const loaded = await Promise.all(
       rows.map(async (row) => {
+        // What it refers to is not there.
+        if (row.text === null && row.bytes === null) throw damaged(`the result of task ${row.task_id}`, thread);
         const pairs = (await this.#codec.load(row)) as [channel: string, value: unknown, taskPath?: string][];
         return {
           path: pairs[0]?.[2] ?? "",
@@ -89,15 +92,7 @@ export class CheckpointContents {
 
   #found(thread: number, lineage: number): { readonly start: number; readonly rows: readonly StoredRow[] } {
     const found = this.#blobs.get(`${thread} ${lineage}`);
-    if (found === undefined) {
-      throw new PerdureError(
-        "CHECKPOINT_DAMAGED",
-        `the rows of lineage ${lineage} of thread key ${thread} are missing.`,
-        {
-          hint: "Somebody deleted rows of perdure_blobs by hand; use prune and deleteThread. Restore them from a backup.",
-        },
-      );
-    }
+    if (found === undefined) throw damaged(`lineage ${lineage}`, thread);
     return found;
   }
 }
@@ -105,4 +100,10 @@ export class CheckpointContents {
 /** By their code points, as LangGraph sorts them. */
 function inBytes(one: string, other: string): number {
   return Buffer.compare(Buffer.from(one), Buffer.from(other));
+}
+
+function damaged(what: string, thread: number): PerdureError {
+  return new PerdureError("CHECKPOINT_DAMAGED", `rows of ${what} of thread key ${thread} are missing.`, {
+    hint: "Somebody deleted rows of perdure_blobs by hand, or a failover lost some. Restore them from a backup, or fork an older checkpoint.",
+  });
 }

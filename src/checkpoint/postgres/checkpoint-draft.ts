@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { ChannelVersions, Checkpoint, CheckpointMetadata } from "@langchain/langgraph-checkpoint";
 import { commonItems } from "./common-items.ts";
 import { encodeBody } from "./checkpoint-body.ts";
@@ -16,6 +17,8 @@ export interface CheckpointDraft {
   readonly basis: KnownCheckpoint | undefined;
   /** The same with what lists grew by in lineages of its own, when somebody else went on from where they were. */
   readonly moved: () => Promise<CheckpointDraft>;
+  /** The same on what it stands on as that is now; undefined when the values of that lie elsewhere. */
+  readonly rebased: (parent: KnownCheckpoint) => Promise<CheckpointDraft> | undefined;
   /** Called once it is stored. */
   readonly stored: (at: { readonly thread: number; readonly generation: number }) => KnownCheckpoint;
 }
@@ -87,6 +90,7 @@ async function assemble(
         parent,
         drafts.map(([channel, draft]) => [channel, movedTail(draft)] as const),
       ),
+    rebased: (now) => (parent && isSame(parent.refs, now.refs) ? assemble(input, now, drafts) : undefined),
     stored: ({ thread, generation }) => {
       const marks = new Map<string, ItemMarks>();
       for (const [channel, draft] of drafts) if (draft.marks !== undefined) marks.set(channel, draft.marks);
@@ -95,8 +99,22 @@ async function assemble(
   };
 }
 
+/** Whether all values lie where they did: `prune` changes the thread, and leaves those of what it keeps in place. */
+function isSame(before: KnownCheckpoint["refs"], now: KnownCheckpoint["refs"]): boolean {
+  return [...before].every(([channel, ref]) => isDeepStrictEqual(placeOf(ref), placeOf(now.get(channel))));
+}
+
+function placeOf(ref: ValueRef | undefined): unknown {
+  if (ref?.kind !== "list") return ref;
+  return ref.ref.segments.map(({ lineage, upTo }) => [lineage.id, upTo]);
+}
+
 function movedTail(draft: ChannelDraft): ChannelDraft {
-  if (draft.blob === undefined || draft.ref.kind !== "list") return draft;
+  if (draft.blob === undefined || draft.ref.kind === "inline") return draft;
+  if (draft.ref.kind === "blob") {
+    const { id: lineage } = newLineage(1);
+    return { ref: { kind: "blob", lineage }, blob: { ...draft.blob, lineage } };
+  }
   const { ref, lineage } = moveTail(draft.ref.ref, draft.blob.start);
   return { ...draft, ref: { kind: "list", ref }, blob: { ...draft.blob, lineage: lineage.id } };
 }

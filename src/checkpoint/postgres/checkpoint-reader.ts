@@ -9,7 +9,7 @@ import type { BlobsRow, WritesRow } from "./checkpoint-contents.ts";
 import { wholeResult } from "./flush-statement.ts";
 import type { KnownCheckpoint, ValueRef } from "./known-checkpoints.ts";
 import type { ListRef } from "./list-ref.ts";
-import { namedStatement } from "./named-statement.ts";
+import { namedStatement } from "../named-statement.ts";
 import type { SaverTables } from "./saver-tables.ts";
 import type { StoredRow, ValueCodec } from "./value-codec.ts";
 

@@ -1,10 +1,14 @@
 import { PerdureError, isPerdureError } from "../../errors/index.ts";
+import { codeOf } from "../postgres-errors.ts";
+import { SQL_STATE } from "../sql-state.ts";
 import type { Commit, Verdict } from "./commit.ts";
 
 /** How a {@link CommitQueue} stores what it has gathered. */
 export interface CommitQueueOptions {
-  /** Stores the commits in one statement; a verdict for each, in their order, or none while its thread is locked. */
+  /** Stores the commits at once; a verdict for each, in their order, or none while its thread is locked. */
   readonly flush: (commits: readonly Commit[]) => Promise<(Verdict | undefined)[]>;
+  /** Stores commits to one thread that was locked again and again; no verdicts when it waited so long for it in vain. */
+  readonly flushInLine: (commits: readonly Commit[], waitMs: number) => Promise<(Verdict | undefined)[]>;
   /** How many flushes may be under way at once, each on a connection of its own. */
   readonly lanes: number;
   /**
@@ -13,8 +17,6 @@ export interface CommitQueueOptions {
    */
   readonly lockTimeoutMs?: number | undefined;
 }
-
-const UNIQUE_VIOLATION = "23505";
 
 interface Waiting {
   readonly commit: Commit;
@@ -29,6 +31,9 @@ const MAX_BYTES = 8 * 1024 * 1024;
 /** How soon a commit is tried again while somebody else has its thread locked. */
 const FIRST_WAIT_MS = 2;
 const LONGEST_WAIT_MS = 250;
+/** After so many times one thread at a time stands in the server's line, so long. */
+const TIMES_BEFORE_LINE = 6;
+const IN_LINE_MS = 1000;
 /** What is tried again takes no more of the line than this. */
 const AGAIN_BYTES_PER_MS = 20_000;
 
@@ -51,6 +56,8 @@ export class CommitQueue {
   readonly #locked = new Map<string, { readonly times: number; readonly since: number }>();
   readonly #idle = new Set<() => void>();
   #flushes = 0;
+  /** Whether a thread stands in the server's line, on a connection beside those of the flushes. */
+  #isInLine = false;
   #scheduled = false;
 
   constructor(options: CommitQueueOptions) {
@@ -69,7 +76,7 @@ export class CommitQueue {
 
   /** Resolves when nothing waits and nothing is under way. */
   async settled(): Promise<void> {
-    if (this.#flushes === 0 && this.#waiting.size === 0) return;
+    if (this.#flushes === 0 && !this.#isInLine && this.#waiting.size === 0) return;
     await new Promise<void>((resolve) => this.#idle.add(resolve));
   }
 
@@ -88,15 +95,19 @@ export class CommitQueue {
       const batch = this.#take();
       if (batch.length === 0) break;
       this.#flushes += 1;
-      void this.#flush(batch).finally(() => {
+      void this.#flush(batch, this.#options.flush).finally(() => {
         this.#flushes -= 1;
-        for (const { commit } of batch) if (!this.#locked.has(commit.threadId)) this.#inFlight.delete(commit.threadId);
-        if (this.#waiting.size > 0) this.#schedule();
-        else if (this.#flushes === 0) {
-          for (const resolve of this.#idle) resolve();
-          this.#idle.clear();
-        }
+        this.#ended(batch);
       });
+    }
+  }
+
+  #ended(batch: readonly Waiting[]): void {
+    for (const { commit } of batch) if (!this.#locked.has(commit.threadId)) this.#inFlight.delete(commit.threadId);
+    if (this.#waiting.size > 0) this.#schedule();
+    else if (this.#flushes === 0 && !this.#isInLine) {
+      for (const resolve of this.#idle) resolve();
+      this.#idle.clear();
     }
   }
 
@@ -107,12 +118,15 @@ export class CommitQueue {
       if (this.#inFlight.has(threadId)) continue;
       const keys = new Set<string>();
       let asks = false;
+      let advances = false;
       let count = 0;
       for (const { commit } of waiting) {
         const size = sizeOf(commit);
         const isFull = batch.length > 0 && (batch.length >= MAX_COMMITS || bytes + size > MAX_BYTES);
-        // A statement closes questions before it opens others.
+        // A statement closes questions before it opens others, and judges by the head that it finds.
         if (isFull || !fits(commit, keys) || (asks && endsQuestions(commit))) break;
+        if (advances && commit.condition.onHead) break;
+        advances ||= commit.checkpoint?.ns === "";
         asks ||= commit.writes.some((row) => row.asks !== undefined);
         batch.push(waiting[count] as Waiting);
         count += 1;
@@ -129,9 +143,9 @@ export class CommitQueue {
     return batch;
   }
 
-  async #flush(batch: readonly Waiting[]): Promise<void> {
+  async #flush(batch: readonly Waiting[], flush: CommitQueueOptions["flush"]): Promise<void> {
     try {
-      this.#judged(batch, await this.#options.flush(batch.map(({ commit }) => commit)));
+      this.#judged(batch, await flush(batch.map(({ commit }) => commit)));
     } catch (error) {
       // A database that can't be reached is not the fault of a commit: each of them would wait for it anew.
       if (batch.length === 1 || isPerdureError(error)) for (const each of batch) this.#failed(each, error);
@@ -166,8 +180,17 @@ export class CommitQueue {
       for (const each of commits) this.#failed(each, threadLocked(threadId, lockTimeoutMs));
       return;
     }
-    this.#waiting.set(threadId, [...commits, ...(this.#waiting.get(threadId) ?? [])]);
     this.#locked.set(threadId, { times: times + 1, since });
+    if (times >= TIMES_BEFORE_LINE && !this.#isInLine) {
+      this.#isInLine = true;
+      const waitMs = Math.min(IN_LINE_MS, lockTimeoutMs / 2);
+      void this.#flush(commits, (sent) => this.#options.flushInLine(sent, waitMs)).finally(() => {
+        this.#isInLine = false;
+        this.#ended(commits);
+      });
+      return;
+    }
+    this.#waiting.set(threadId, [...commits, ...(this.#waiting.get(threadId) ?? [])]);
     const bytes = commits.reduce((sum, { commit }) => sum + sizeOf(commit), 0);
     const wait = Math.min(FIRST_WAIT_MS * 2 ** times, LONGEST_WAIT_MS) + bytes / AGAIN_BYTES_PER_MS;
     later(() => {
@@ -197,7 +220,7 @@ export class CommitQueue {
         else this.#judged([each], [verdict]);
       } catch (error) {
         // A checkpoint whose rows are taken is prepared anew; the results that follow it are not lost by that.
-        if ((error as { code?: unknown }).code !== UNIQUE_VIOLATION) failed.set(commit.threadId, error);
+        if (codeOf(error) !== SQL_STATE.uniqueViolation) failed.set(commit.threadId, error);
         this.#failed(each, error);
       }
     }

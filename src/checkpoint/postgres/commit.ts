@@ -37,8 +37,14 @@ export interface WritesRow {
   /** {@link RESULT_IDX}, or that of a special write, which is replaced. */
   readonly idx: number;
   readonly stored: StoredBytes;
-  /** Set when the task asks a question: how many answers it had before, if that is known. */
-  readonly asks?: { readonly answersBefore: number | undefined };
+  /** Set when the task asks a question. */
+  readonly asks?: {
+    /** How many answers it had before, and so the question's id, if that is known. */
+    readonly answersBefore: number | undefined;
+    readonly interruptId: string | undefined;
+    /** When it was asked, as an ISO date; when it is stored if absent. */
+    readonly askedAt?: string | undefined;
+  };
   /** Set when the row ends the task's question: by its result, or by answers, so many. */
   readonly ends?: { readonly answers: number };
 }

@@ -27,7 +27,7 @@ const PLACED = "type text, at int4, length int4";
 const CHECKPOINTS = `n int4, ns text, id text, parent_id text, lineages int8[], up_tos int4[], ${PLACED}`;
 const BLOBS = `n int4, lineage int8, start int4, ${PLACED}`;
 const WRITES = `n int4, ns text, checkpoint_id text, task_id text, idx int2, ${PLACED},
-      asks bool, answers int4, ends int4, part_n int4, lineage int8, start int4, part_at int4, part_length int4`;
+      asks bool, answers int4, interrupt_id text, asked_at timestamptz, ends int4, part_n int4, lineage int8, start int4, part_at int4, part_length int4`;
 
 /**
  * The statement that stores any number of commits to any number of threads, each whole or not at all.
@@ -40,7 +40,7 @@ const WRITES = `n int4, ns text, checkpoint_id text, task_id text, idx int2, ${P
  *   which most statements need not pay for
  */
 export function flushStatement(
-  { threads, checkpoints, blobs, writes, interrupts }: SaverTables,
+  { threads, checkpoints, blobs, writes, interrupts, answers }: SaverTables,
   options: { readonly begins: boolean },
 ): string {
   // The stored values come as one parameter, which travels as it is; each row cuts its own out of it.
@@ -110,9 +110,11 @@ ${options.begins ? begun : ""}), advanced AS (
     SET lineage = NULL, start = NULL, type = EXCLUDED.type, text = EXCLUDED.text, bytes = EXCLUDED.bytes
     WHERE EXCLUDED.idx <> 0
 ), opened AS (
-  INSERT INTO ${interrupts} (thread, ns, checkpoint_id, task_id, answers)
-  SELECT thread, ns, checkpoint_id, task_id, answers FROM new_writes WHERE asks
+  INSERT INTO ${interrupts} AS i (thread, ns, checkpoint_id, task_id, answers, asked_at)
+  SELECT x.thread, x.ns, x.checkpoint_id, x.task_id, x.answers, coalesce(x.asked_at, now()) FROM new_writes x
+   WHERE x.asks AND NOT EXISTS (SELECT FROM ${answers} a WHERE a.thread = x.thread AND a.interrupt_id = x.interrupt_id)
   ON CONFLICT (thread, ns, checkpoint_id, task_id) DO UPDATE SET answers = EXCLUDED.answers, asked_at = EXCLUDED.asked_at
+   WHERE EXCLUDED.answers IS NULL OR i.answers IS DISTINCT FROM EXCLUDED.answers
 ), closed AS (
   DELETE FROM ${interrupts} i
    WHERE i.thread = ANY (SELECT thread FROM judged)

@@ -59,6 +59,8 @@ export function flushValues(commits: readonly Commit[]): unknown[] {
         ...values.add(stored),
         asks: asks !== undefined,
         answers: asks?.answersBefore,
+        interrupt_id: asks?.interruptId,
+        asked_at: asks?.askedAt,
         ends: ends?.answers,
         ...partOf(row, byThread.get(threadId) ?? []),
       };

@@ -64,6 +64,11 @@ export class KnownCheckpoints {
     this.#forget(JSON.stringify([threadId, ns, checkpointId]));
   }
 
+  clear(): void {
+    this.#known.clear();
+    this.#textInAll = 0;
+  }
+
   #forget(key: string): void {
     const known = this.#known.get(key);
     if (known === undefined) return;

@@ -19,9 +19,12 @@ import { checkpointerClosed } from "../closed.ts";
 import { assertGuard, commitPlace } from "../commit-guard.ts";
 import type { CommitPlace } from "../commit-guard.ts";
 import type { OncePlace, TransactionSql } from "../../nodes/index.ts";
+import { codeOf } from "../postgres-errors.ts";
 import type { PruneOptions, PruneResult } from "../prune-options.ts";
+import { SQL_STATE } from "../sql-state.ts";
 import type { SqlDriver } from "../sql-driver.ts";
 import { SqlOnce } from "../sql-once.ts";
+import { assertThreadId, findsNothing } from "../stored-id.ts";
 import type { ListPage, ListPageOptions, ListThreadsOptions, ListedInterrupt, ListedThread } from "../thread-lists.ts";
 import { copyPlaces } from "../thread-copy.ts";
 import type { ThreadRecord } from "../thread-record.ts";
@@ -68,7 +71,7 @@ export interface PostgresCheckpointerParts {
 const ANCESTORS = 100;
 
 /** So often a commit is prepared anew when the thread was changed under it. */
-const MAX_DRAFTS = 5;
+const MAX_DRAFTS = 10;
 
 /**
  * Threads in Postgres, or in PGlite, which is Postgres too. Each thing is stored once: a list that grew adds
@@ -90,6 +93,7 @@ export class PostgresCheckpointer extends Checkpointer {
   readonly #items = new KnownItems();
   readonly #locks: PostgresCheckpointerParts["locks"];
   readonly #release: (() => void) | undefined;
+  #lossesSeen = 0;
   #closing: Promise<void> | undefined;
 
   constructor(parts: PostgresCheckpointerParts) {
@@ -128,7 +132,7 @@ export class PostgresCheckpointer extends Checkpointer {
   override async getTuple(config: RunnableConfig): Promise<CheckpointTuple | undefined> {
     this.#assertOpen();
     const { thread_id: threadId, checkpoint_ns: ns = "", checkpoint_id: id } = config.configurable ?? {};
-    if (threadId === undefined) return undefined;
+    if (threadId === undefined || findsNothing(threadId, ns, id)) return undefined;
     return this.#reader.tuple(threadId, ns, id || undefined);
   }
 
@@ -136,6 +140,7 @@ export class PostgresCheckpointer extends Checkpointer {
     this.#assertOpen();
     const { thread_id: threadId, checkpoint_ns: ns, checkpoint_id: id } = config.configurable ?? {};
     const { before, limit, filter } = options;
+    if (findsNothing(threadId, ns, id, before?.configurable?.["checkpoint_id"])) return;
     yield* this.#reader.list({
       threadId,
       ns,
@@ -154,6 +159,7 @@ export class PostgresCheckpointer extends Checkpointer {
     const read = new Map<string, CheckpointTuple>();
     const getTuple = async (config: RunnableConfig): Promise<CheckpointTuple | undefined> => {
       const { thread_id: threadId, checkpoint_ns: ns = "", checkpoint_id: id } = config.configurable ?? {};
+      if (findsNothing(threadId, ns, id)) return undefined;
       const known = id && read.get(id);
       if (known) return known;
       const tuples = await this.#reader.ancestors(threadId, ns, id || undefined, ANCESTORS);
@@ -170,7 +176,7 @@ export class PostgresCheckpointer extends Checkpointer {
     newVersions: ChannelVersions,
   ): Promise<RunnableConfig> {
     this.#assertOpen();
-    const place = commitPlace(config, "put");
+    const place = commitPlace(config, "put", checkpoint.id);
     const { threadId, checkpointNs: ns, checkpointId: parentId } = place;
     const copy = copyCheckpoint(checkpoint);
     const draftOn = (parent: KnownCheckpoint | undefined): Promise<CheckpointDraft> =>
@@ -186,8 +192,13 @@ export class PostgresCheckpointer extends Checkpointer {
         readParent: () => this.#before(place, copy, newVersions),
         readList: (known, ref) => this.#reader.listText(known.thread, ref),
       });
-    let draft = await draftOn(parentId === undefined ? undefined : this.#known.get(threadId, ns, parentId));
-    for (let drafts = 1; drafts < MAX_DRAFTS; drafts += 1) {
+    // What was serialized when `put` was called stays, where it can: the graph may have changed the values since.
+    const again = async (before: CheckpointDraft): Promise<CheckpointDraft> => {
+      const now = await this.#before(place, copy, newVersions);
+      return (now && (await before.rebased(now))) ?? (await draftOn(undefined));
+    };
+    let draft = await draftOn(parentId === undefined ? undefined : this.#remembered(threadId, ns, parentId));
+    for (let drafts = 1; drafts <= MAX_DRAFTS; drafts += 1) {
       const stored = await this.#store(place, draft);
       if (typeof stored === "object") {
         // The next one stands on this one; who forks from the parent reads it again.
@@ -195,10 +206,10 @@ export class PostgresCheckpointer extends Checkpointer {
         this.#known.set(threadId, ns, copy.id, stored);
         return { configurable: { thread_id: threadId, checkpoint_ns: ns, checkpoint_id: copy.id } };
       }
-      draft = stored === "taken" ? await draft.moved() : await draftOn(undefined);
+      draft = stored === "taken" ? await draft.moved() : await again(draft);
     }
     throw new PerdureError("CHECKPOINT_CONFLICT", `thread "${threadId}" was changed at each of ${MAX_DRAFTS} tries.`, {
-      hint: "Somebody deletes and makes it again all the time; nothing was stored. Inspect the thread.",
+      hint: "Somebody prunes it, or deletes and makes it again, all the time; nothing was stored. Try again.",
     });
   }
 
@@ -209,7 +220,7 @@ export class PostgresCheckpointer extends Checkpointer {
     taskPath = "",
   ): Promise<void> {
     this.#assertOpen();
-    const place = commitPlace(config, "putWrites");
+    const place = commitPlace(config, "putWrites", taskId);
     for (const [, value] of writes) this.#items.returned(value);
     const rows = await taskWrites(this.#codec, place, writes, { id: taskId, path: taskPath });
     const verdict = await this.#writer.add({
@@ -223,32 +234,36 @@ export class PostgresCheckpointer extends Checkpointer {
 
   override async deleteThread(threadId: string): Promise<void> {
     this.#assertOpen();
+    assertThreadId("deleteThread", threadId);
     await this.#transactions.deleteThread(threadId);
   }
 
   override async newestBelow(threadId: string, namespaces: readonly string[]): Promise<CheckpointTuple[]> {
     this.#assertOpen();
-    return namespaces.length === 0 ? [] : this.#reader.newestBelow(threadId, namespaces);
+    const known = findsNothing(threadId) ? [] : namespaces.filter((ns) => !findsNothing(ns));
+    return known.length === 0 ? [] : this.#reader.newestBelow(threadId, known);
   }
 
   override async readRecord(threadId: string): Promise<ThreadRecord | undefined> {
     this.#assertOpen();
-    return this.#transactions.readRecord(threadId);
+    return findsNothing(threadId) ? undefined : this.#transactions.readRecord(threadId);
   }
 
   override async updateRecord(threadId: string, change: (record: ThreadRecord) => ThreadRecord): Promise<ThreadRecord> {
     this.#assertOpen();
+    assertThreadId("updateRecord", threadId);
     return this.#transactions.updateRecord(threadId, change);
   }
 
   override async commitAnswers(threadId: string, commit: AnswerCommit): Promise<AnswerOutcome[]> {
     this.#assertOpen();
+    assertThreadId("commitAnswers", threadId);
     return this.#transactions.commitAnswers(threadId, commit, await roundTripAnswers(this.serde, commit));
   }
 
   override async readAnswer(threadId: string, interruptId: string): Promise<RecordedAnswer | undefined> {
     this.#assertOpen();
-    return this.#transactions.readAnswer(threadId, interruptId);
+    return findsNothing(threadId, interruptId) ? undefined : this.#transactions.readAnswer(threadId, interruptId);
   }
 
   override async listThreads(options: ListThreadsOptions = {}): Promise<ListPage<ListedThread>> {
@@ -273,6 +288,7 @@ export class PostgresCheckpointer extends Checkpointer {
 
   override async lockThread(threadId: string, options: LockOptions): Promise<ThreadLock | undefined> {
     this.#assertOpen();
+    assertThreadId("lockThread", threadId);
     return this.#locks.lock(threadId, options);
   }
 
@@ -284,6 +300,14 @@ export class PostgresCheckpointer extends Checkpointer {
   override close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  /** After a failover the server may lack what was stored last, and what is remembered of it lies nowhere. */
+  #remembered(threadId: string, ns: string, checkpointId: string): KnownCheckpoint | undefined {
+    const { losses } = this.#driver;
+    if (losses !== this.#lossesSeen) this.#known.clear();
+    this.#lossesSeen = losses;
+    return this.#known.get(threadId, ns, checkpointId);
   }
 
   /** What a checkpoint stands on. A copy of a thread's first checkpoint has no parent, but shares values with that one. */
@@ -323,9 +347,9 @@ export class PostgresCheckpointer extends Checkpointer {
       verdict =
         guard?.record === undefined && (guard?.onHead !== true || draft.row.ns === "")
           ? await this.#writer.add(commit)
-          : await this.#transactions.putWith(place, commit, (client, alone) => this.#writer.flushOn(client, alone));
+          : await this.#transactions.putWith(place, commit, (client, alone) => this.#writer.flushOn(client, [alone]));
     } catch (error) {
-      if ((error as { code?: unknown }).code === "23505") return "taken";
+      if (codeOf(error) === SQL_STATE.uniqueViolation) return "taken";
       throw error;
     }
     if (verdict.made) return draft.stored(verdict);

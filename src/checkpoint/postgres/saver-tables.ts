@@ -1,3 +1,4 @@
+import type { PostgresTables } from "../postgres-tables.ts";
 import { onceTable } from "../sql-once.ts";
 
 /** The names of the tables, quoted and with their schema. */
@@ -19,7 +20,7 @@ export interface SaverTables {
 }
 
 /** Every table, by its name within the schema. */
-export const TABLE_NAMES: SaverTables = {
+const TABLE_NAMES: SaverTables = {
   threads: "perdure_threads",
   checkpoints: "perdure_checkpoints",
   blobs: "perdure_blobs",
@@ -36,18 +37,24 @@ export function saverTables(schema: string): SaverTables {
   return Object.fromEntries(named) as unknown as SaverTables;
 }
 
+/** The tables in a schema, and how they are made. */
+export function saverTableSet(schema: string): PostgresTables {
+  const tables = saverTables(schema);
+  return { names: Object.values(TABLE_NAMES), migrations: tables.migrations, changes: saverMigrations(tables) };
+}
+
 /**
  * The changes of the tables, oldest first; one that was released is never edited.
  *
- * Values are `text` where they are JSON and `bytes` where a serializer of the caller wrote them; both are
- * null-free of characters that Postgres refuses, since JSON escapes them. Ids sort by their bytes (`"C"`),
- * as LangGraph sorts them.
+ * Values are `text` where they are JSON, which escapes the characters that Postgres refuses, and `bytes` where a
+ * serializer of the caller wrote them. Ids are kept as they are given, so one with such a character is
+ * refused before it gets here. They sort by their bytes (`"C"`), as LangGraph sorts them.
  */
-export function saverMigrations(tables: SaverTables): string[] {
+function saverMigrations(tables: SaverTables): string[] {
   return [
     `CREATE TABLE ${tables.threads} (
   thread_id text COLLATE "C" PRIMARY KEY,
-  thread int8 GENERATED ALWAYS AS IDENTITY UNIQUE,
+  thread int8 GENERATED ALWAYS AS IDENTITY (MAXVALUE 9007199254740991) UNIQUE,
   generation int4 NOT NULL DEFAULT 0,
   epoch int8 NOT NULL DEFAULT 0,
   head text COLLATE "C",

@@ -2,6 +2,7 @@ import { INTERRUPT, RESUME, WRITES_IDX_MAP } from "@langchain/langgraph-checkpoi
 import type { PendingWrite } from "@langchain/langgraph-checkpoint";
 import { isOutputChannel } from "../answers.ts";
 import type { CommitPlace } from "../commit-guard.ts";
+import { interruptId } from "../interrupt-id.ts";
 import { ownInterrupt } from "../stored-interrupts.ts";
 import { refuseFunction } from "../strict-serializer.ts";
 import { RESULT_IDX } from "./commit.ts";
@@ -33,7 +34,7 @@ export async function taskWrites(
   }
   return Promise.all(
     [...byIdx].map(async ([idx, pairs]) => ({
-      ...question(idx, pairs[0]?.[1]),
+      ...question(place, taskId, idx, pairs[0]?.[1]),
       ns: place.checkpointNs,
       checkpointId: place.checkpointId as string,
       taskId,
@@ -50,13 +51,20 @@ function withPath(pairs: readonly PendingWrite[], path: string): readonly unknow
 }
 
 /** What a row means for the list of open questions. */
-function question(idx: number, value: unknown): Pick<WritesRow, "asks" | "ends"> {
+function question(
+  { askedAt }: CommitPlace,
+  taskId: string,
+  idx: number,
+  value: unknown,
+): Pick<WritesRow, "asks" | "ends"> {
   if (idx === RESULT_IDX) return { ends: { answers: LAST_ANSWER } };
   if (idx === WRITES_IDX_MAP[RESUME]) return { ends: { answers: Array.isArray(value) ? value.length : 1 } };
   if (idx !== WRITES_IDX_MAP[INTERRUPT]) return {};
   const { answers, nested } = ownInterrupt<{ readonly perdure?: InterruptMark }>(value)?.perdure ?? {};
   // What is asked in a subgraph is stored, and listed, there.
-  return nested === true ? {} : { asks: { answersBefore: answers } };
+  if (nested === true) return {};
+  const id = answers === undefined ? undefined : interruptId(taskId, answers);
+  return { asks: { answersBefore: answers, interruptId: id, askedAt } };
 }
 
 /** More answers than any task was given. */

@@ -6,6 +6,7 @@ import type { CheckpointFacts, CheckpointKey } from "../kept-checkpoints.ts";
 import { prunePlan } from "../prune-options.ts";
 import type { PruneOptions, PrunePlan, PruneResult } from "../prune-options.ts";
 import type { SqlClient, SqlDriver } from "../sql-driver.ts";
+import { stagingCondition } from "../staging-thread.ts";
 import { decodeBody } from "./checkpoint-body.ts";
 import type { DecodedBody } from "./checkpoint-body.ts";
 import { CheckpointReader } from "./checkpoint-reader.ts";
@@ -81,7 +82,9 @@ export class ThreadPruner {
         `SELECT t.thread_id, t.thread, t.head,
                 $3::int8 IS NOT NULL AND EXISTS (
                   SELECT FROM ${checkpoints} c WHERE c.thread = t.thread GROUP BY c.ns HAVING count(*) > $3::int8) AS is_long
-           FROM ${threads} t WHERE t.thread_id > $1 AND ($2::text IS NULL OR t.thread_id = $2) ORDER BY t.thread_id LIMIT ${PAGE}`,
+           FROM ${threads} t WHERE t.thread_id > $1 AND ($2::text IS NULL OR t.thread_id = $2)
+            AND NOT ${stagingCondition("t.thread_id")}
+          ORDER BY t.thread_id LIMIT ${PAGE}`,
         [after, threadId, trim?.keepNewest],
       );
       yield* rows;

@@ -4,7 +4,8 @@ import type { AnswerFacts, TaskFacts } from "../answers.ts";
 import type { AnswerCommit, AnswerOutcome, AnswerToCommit, RecordedAnswer } from "../checkpointer.ts";
 import { assertGuard } from "../commit-guard.ts";
 import type { CommitPlace } from "../commit-guard.ts";
-import type { SqlClient, SqlDriver } from "../sql-driver.ts";
+import { namedStatement } from "../named-statement.ts";
+import type { NamedStatement, SqlClient, SqlDriver } from "../sql-driver.ts";
 import { threadExists, threadNotFound } from "../thread-copy.ts";
 import { EMPTY_RECORD } from "../thread-record.ts";
 import type { ThreadRecord } from "../thread-record.ts";
@@ -28,11 +29,14 @@ export class ThreadTransactions {
   readonly #driver: SqlDriver;
   readonly #codec: ValueCodec;
   readonly #tables: SaverTables;
+  readonly #make: NamedStatement;
 
   constructor(driver: SqlDriver, codec: ValueCodec, tables: SaverTables) {
     this.#driver = driver;
     this.#codec = codec;
     this.#tables = tables;
+    const make = `INSERT INTO ${tables.threads} (thread_id) VALUES ($1) ON CONFLICT DO NOTHING`;
+    this.#make = namedStatement("make", make);
   }
 
   async readRecord(threadId: string): Promise<ThreadRecord | undefined> {
@@ -44,28 +48,25 @@ export class ThreadTransactions {
   }
 
   async updateRecord(threadId: string, change: (record: ThreadRecord) => ThreadRecord): Promise<ThreadRecord> {
-    return this.#driver.transaction(async (client) => {
-      const row = await this.#lockRow(client, threadId);
-      return this.#changeRecord(client, row, change);
-    });
+    return this.#withRow(threadId, (client, row) => this.#changeRecord(client, row, change));
   }
 
   /** Stores a checkpoint together with a change of the record, or below the root on the head it expects. */
   async putWith(
     place: CommitPlace,
     commit: Commit,
-    flush: (client: SqlClient, commit: Commit) => Promise<Verdict>,
+    flush: (client: SqlClient, commit: Commit) => Promise<(Verdict | undefined)[]>,
   ): Promise<Verdict> {
-    return this.#driver.transaction(async (client) => {
-      const { threadId, checkpointNs: ns, guard } = place;
-      const row = await this.#lockRow(client, threadId);
+    const { threadId, checkpointNs: ns, guard } = place;
+    return this.#withRow(threadId, async (client, row) => {
       const head = ns === "" ? (row.head ?? undefined) : await this.#headOf(client, row, ns);
       const next = commit.checkpoint?.id as string;
       assertGuard(place, "put", { head, epoch: Number(row.epoch), next });
-      const verdict = await flush(client, {
+      const [judged] = await flush(client, {
         ...commit,
         condition: { ...commit.condition, epoch: undefined, onHead: false },
       });
+      const verdict = judged as Verdict; // nobody else has the row
       if (verdict.made && guard?.record !== undefined) await this.#changeRecord(client, row, guard.record);
       return verdict;
     });
@@ -76,8 +77,7 @@ export class ThreadTransactions {
     commit: AnswerCommit,
     answers: readonly AnswerToCommit[],
   ): Promise<AnswerOutcome[]> {
-    return this.#driver.transaction(async (client) => {
-      const row = await this.#lockRow(client, threadId);
+    return this.#withRow(threadId, async (client, row) => {
       const facts = await this.#answerFacts(client, row, answers);
       const { outcomes, accepted, resumes } = judgeAnswers(commit.headCheckpointId, answers, facts);
       if (accepted.length === 0) return outcomes;
@@ -165,16 +165,20 @@ export class ThreadTransactions {
     });
   }
 
-  /** Takes the thread's row, made when there is none: whoever else commits to the thread waits. */
-  async #lockRow(client: SqlClient, threadId: string): Promise<ThreadRow> {
+  /** A transaction that has locked the thread's row: whoever else commits to the thread waits, or comes back. */
+  async #withRow<T>(threadId: string, work: (client: SqlClient, row: ThreadRow) => Promise<T>): Promise<T> {
     const { threads } = this.#tables;
     for (;;) {
-      const { rows } = await client.query<ThreadRow>(
-        `SELECT thread, generation, epoch, head, record_type, record FROM ${threads} WHERE thread_id = $1 FOR NO KEY UPDATE`,
-        [threadId],
-      );
-      if (rows[0] !== undefined) return rows[0];
-      await client.query(`INSERT INTO ${threads} (thread_id) VALUES ($1) ON CONFLICT DO NOTHING`, [threadId]);
+      const done = await this.#driver.transaction(async (client) => {
+        const { rows } = await client.query<ThreadRow>(
+          `SELECT thread, generation, epoch, head, record_type, record FROM ${threads} WHERE thread_id = $1 FOR NO KEY UPDATE`,
+          [threadId],
+        );
+        return rows[0] && { result: await work(client, rows[0]) };
+      });
+      if (done !== undefined) return done.result;
+      // By itself: the flushes of others wait for a row that is made, and not yet committed.
+      await this.#driver.commit(this.#make, [threadId]);
     }
   }
 

@@ -1,8 +1,7 @@
 import { IterableBackoff, handleWhen, retry } from "cockatiel";
 import type { Item } from "@langchain/langgraph-checkpoint";
-import { isPerdureError } from "../../errors/index.ts";
-import { isConnectionError } from "../postgres-errors.ts";
-import { advisoryKey } from "../postgres-tables.ts";
+import { namedStatement } from "../named-statement.ts";
+import { isTransient } from "../postgres-errors.ts";
 import type { NamedStatement, SqlDriver, SqlResult } from "../sql-driver.ts";
 import { escapeJson, escapeText, parseEscapedJson, unescapeText } from "./escaped-text.ts";
 import { SqlParameters, conditionSql } from "./filter-sql.ts";
@@ -35,12 +34,10 @@ const COLUMNS = `to_json(s.namespace)::text AS namespace, s.key, s.value::text A
   date_part('epoch', s.created_at) * 1000 AS created, date_part('epoch', s.updated_at) * 1000 AS updated`;
 const LIVE = "(s.expires_at IS NULL OR s.expires_at > now())";
 
-const DEADLOCK = "40P01";
-
 /**
  * For a read, and for a write too: when the connection is lost, nobody knows whether it was stored, and stored again
- * it wins over what others wrote meanwhile, as it would have had it been slower. Two flushes may also meet while one of
- * them deletes. Waits some fifteen seconds in all: a server that restarts or fails over is back by then.
+ * it wins over what others wrote meanwhile, as it would have had it been slower. Two flushes may also meet: while one of
+ * them deletes, or in a database whose transactions are serializable. Waits some fifteen seconds in all: a server that restarts or fails over is back by then.
  */
 const onceMore = retry(handleWhen(isTransient), {
   maxAttempts: 33,
@@ -61,13 +58,9 @@ export class PostgresStoreBackend implements StoreBackend {
     this.#driver = driver;
     this.#options = options;
     this.#tables = storeTables(options.schema);
-    const named = (what: string, text: string): NamedStatement => ({
-      name: `perdure_store_${what}_${advisoryKey("store", options.schema)}`,
-      text,
-    });
-    this.#reading = named("read", readSql(this.#tables));
-    this.#flushing = named("flush", flushSql(this.#tables));
-    this.#expiring = named("expire", expireSql(this.#tables));
+    this.#reading = namedStatement("store_read", readSql(this.#tables));
+    this.#flushing = namedStatement("store_flush", flushSql(this.#tables));
+    this.#expiring = namedStatement("store_expire", expireSql(this.#tables));
     this.#queue = new WriteQueue((writes) => this.#flush(writes));
   }
 
@@ -206,11 +199,6 @@ SELECT namespace, key, value, decode(vectors, 'base64'), now() + $2::float8 * in
 ON CONFLICT (namespace, key) DO UPDATE SET
   value = excluded.value, vectors = excluded.vectors, updated_at = now(), written = excluded.written,
   created_at = CASE WHEN s.expires_at <= now() THEN now() ELSE s.created_at END, expires_at = excluded.expires_at`;
-}
-
-function isTransient(error: unknown): boolean {
-  if (isPerdureError(error, "CHECKPOINTER_UNREACHABLE")) return isConnectionError(error.cause);
-  return (error as { readonly code?: unknown }).code === DEADLOCK;
 }
 
 function where({ prefix, conditions }: Pick<ItemQuery, "prefix" | "conditions">, parameters: SqlParameters): string {

@@ -1,8 +1,7 @@
-import { PerdureError } from "../../errors/index.ts";
-import { tableMissing } from "../postgres-errors.ts";
 import type { DatabaseAddress } from "../postgres-errors.ts";
-import { advisoryKey } from "../postgres-tables.ts";
-import type { SqlClient, SqlDriver } from "../sql-driver.ts";
+import { setUpPostgresTables } from "../postgres-tables.ts";
+import type { PostgresTables } from "../postgres-tables.ts";
+import type { SqlDriver } from "../sql-driver.ts";
 
 /** The names of the tables, quoted and with their schema. */
 export interface StoreTables {
@@ -10,13 +9,15 @@ export interface StoreTables {
   readonly migrations: string;
 }
 
+const NAMES: StoreTables = { items: "perdure_store", migrations: "perdure_store_migrations" };
+
 /** The tables in a schema. */
 export function storeTables(schema: string): StoreTables {
-  return { items: `"${schema}".perdure_store`, migrations: `"${schema}".perdure_store_migrations` };
+  return { items: `"${schema}".${NAMES.items}`, migrations: `"${schema}".${NAMES.migrations}` };
 }
 
 /** The changes of the tables, oldest first; one that was released is never edited. */
-export function storeMigrations({ items }: StoreTables): string[] {
+function storeMigrations({ items }: StoreTables): string[] {
   return [
     // Labels and keys by their bytes: only so does a prefix have an end in the index, in any language.
     `CREATE TABLE ${items} (
@@ -37,49 +38,17 @@ export function storeMigrations({ items }: StoreTables): string[] {
   ];
 }
 
-/**
- * Creates or migrates the tables in one transaction, under the advisory lock that the checkpointer's tables are
- * made under. Where all is there nothing is changed, locked or asked for.
- *
- * @throws CHECKPOINTER_TABLE_MISSING without `setup`, when there is something to do
- * @throws CHECKPOINTER_UNSUPPORTED when a newer version of the library made them
- */
+/** The tables in a schema, and how they are made. */
+export function storeTableSet(schema: string): PostgresTables {
+  const tables = storeTables(schema);
+  return { names: Object.values(NAMES), migrations: tables.migrations, changes: storeMigrations(tables) };
+}
+
+/** See {@link setUpPostgresTables}. */
 export async function setUpStoreTables(
   driver: SqlDriver,
   address: DatabaseAddress,
-  { setup }: { readonly setup: boolean },
+  options: { readonly setup: boolean },
 ): Promise<void> {
-  const tables = storeTables(address.schema);
-  const migrations = storeMigrations(tables);
-  const version = await versionOf(driver, tables);
-  if (version > migrations.length) {
-    throw new PerdureError(
-      "CHECKPOINTER_UNSUPPORTED",
-      `${address.description} has a store of version ${version}; this release knows up to ${migrations.length}.`,
-      { hint: "A newer perdure made it: update the package." },
-    );
-  }
-  if (version === migrations.length) return;
-  if (!setup) throw tableMissing(address, "perdure_store");
-  await driver.transaction(async (client) => {
-    await client.query("SELECT pg_advisory_xact_lock($1::bigint)", [advisoryKey("setup", address.schema)]);
-    const schemas = await client.query("SELECT 1 FROM pg_namespace WHERE nspname = $1", [address.schema]);
-    if (schemas.rows.length === 0) await client.query(`CREATE SCHEMA "${address.schema}"`);
-    await client.query(`CREATE TABLE IF NOT EXISTS ${tables.migrations} (v INTEGER PRIMARY KEY)`);
-    for (const [v, statement] of migrations.entries()) {
-      if (v < (await versionOf(client, tables))) continue;
-      await client.query(statement);
-      await client.query(`INSERT INTO ${tables.migrations} (v) VALUES ($1)`, [v]);
-    }
-  });
-}
-
-/** How many of the migrations were made. */
-async function versionOf(client: SqlClient, { migrations }: StoreTables): Promise<number> {
-  const { rows } = await client.query<{ found: boolean }>("SELECT to_regclass($1) IS NOT NULL AS found", [migrations]);
-  if (rows[0]?.found !== true) return 0;
-  const versions = await client.query<{ version: number }>(
-    `SELECT (coalesce(max(v), -1) + 1)::int4 AS version FROM ${migrations}`,
-  );
-  return Number(versions.rows[0]?.version);
+  await setUpPostgresTables(driver, address, storeTableSet(address.schema), options);
 }

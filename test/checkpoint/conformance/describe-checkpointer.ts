@@ -3,6 +3,7 @@ import type { Checkpointer } from "perdure/checkpoint";
 import { describeAnswers } from "./answers.ts";
 import { describeCommits } from "./commits.ts";
 import { describeForks } from "./forks.ts";
+import { describeIds } from "./ids.ts";
 import { describeLangGraphSuite } from "./langgraph.ts";
 import { describeLifecycle } from "./lifecycle.ts";
 import { describeLists } from "./lists.ts";
@@ -37,6 +38,7 @@ export function describeCheckpointer(name: string, backend: Backend): void {
       describeRecords(() => checkpointer);
       describeAnswers(() => checkpointer);
       describeNamespaces(() => checkpointer);
+      describeIds(() => checkpointer);
       describeLists(() => checkpointer);
       describeLocks(
         () => checkpointer,

@@ -49,7 +49,27 @@ export function describeLists(checkpointer: () => Checkpointer): void {
       expect(interrupted.map((listed) => listed.threadId)).not.toContain(threadId);
     });
 
-    it.each([{ limit: 0 }, { limit: 1001 }, { after: "?" }, { after: "WzEsMl0" }])("refuses %j", async (options) => {
+    it("has no thread whose first change was refused", async () => {
+      const threadId = newThread();
+      const refused = checkpointer().updateRecord(threadId, () => {
+        throw new RangeError("refused");
+      });
+      await expect(refused).rejects.toThrow("refused");
+      const { items } = await checkpointer().listThreads({ limit: 1 });
+      expect(items.map((listed) => listed.threadId)).not.toContain(threadId);
+      expect(await checkpointer().readRecord(threadId)).toBeUndefined();
+    });
+
+    it.each([
+      { limit: 0 },
+      { limit: 1001 },
+      { after: "?" },
+      ...[[1, 2], ["abc"], [1.5], [-1], [null], [1e300], ["x", 1, "a", "b"], [1, 1, "a\0", "b"], { 0: 1 }].map(
+        (key) => ({
+          after: Buffer.from(JSON.stringify(key)).toString("base64url"),
+        }),
+      ),
+    ])("refuses %j", async (options) => {
       for (const list of [checkpointer().listThreads(options), checkpointer().listInterrupts(options)]) {
         await expect(list).rejects.toMatchObject({ code: "OPTIONS_INVALID" });
       }
@@ -57,6 +77,22 @@ export function describeLists(checkpointer: () => Checkpointer): void {
   });
 
   describe("the list of open questions", () => {
+    it("goes on after a question of a subgraph that lies deep", async () => {
+      const threadId = newThread();
+      const head = await put(checkpointer(), { threadId });
+      const checkpointNs = Array.from({ length: 40 }, (_, depth) => `subgraph:${depth}-of-a-task-with-a-long-id`).join(
+        "|",
+      );
+      const below = await put(checkpointer(), { threadId, checkpointNs });
+      await ask(threadId, below, "one", { id: "1", value: "deep" }, checkpointNs);
+      await ask(threadId, below, "two", { id: "2", value: "deep too" }, checkpointNs);
+      await ask(threadId, head, "last", { id: "3", value: "at the root" });
+      const listed = await all((page) => checkpointer().listInterrupts(page), 1);
+      const values = listed.filter((open) => open.threadId === threadId).map(({ value }) => value);
+      expect(values).toHaveLength(3);
+      expect(values).toEqual(expect.arrayContaining(["at the root", "deep", "deep too"]));
+    });
+
     it("has a question from when it is asked until its task has its result", async () => {
       const threadId = newThread();
       const checkpointId = await put(checkpointer(), { threadId });
@@ -129,6 +165,16 @@ export function describeLists(checkpointer: () => Checkpointer): void {
       expect(await openIn(threadId)).toMatchObject([one, two]);
     });
 
+    it("has no question that comes when the thread has gone on already", async () => {
+      const threadId = newThread();
+      const checkpointId = await put(checkpointer(), { threadId });
+      await put(checkpointer(), { threadId, parent: checkpointId });
+      await ask(threadId, checkpointId, "a", { id: "late", value: "?" });
+      expect(await openIn(threadId)).toEqual([]);
+      const { items } = await checkpointer().listThreads({ limit: 1 });
+      expect(items).toMatchObject([{ threadId, openInterrupts: 0 }]);
+    });
+
     it("has what a subgraph asks once, from there, and loses it when the root goes on", async () => {
       const threadId = newThread();
       const head = await put(checkpointer(), { threadId });
@@ -138,6 +184,7 @@ export function describeLists(checkpointer: () => Checkpointer): void {
       expect(await openIn(threadId)).toMatchObject([
         { id: "same", checkpointNs: "ask:outer-task", taskId: "inner-task" },
       ]);
+      expect((await checkpointer().listThreads({ limit: 1 })).items).toMatchObject([{ threadId, openInterrupts: 1 }]);
       await put(checkpointer(), { threadId, parent: head });
       expect(await openIn(threadId)).toEqual([]);
     });

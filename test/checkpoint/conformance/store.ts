@@ -38,7 +38,7 @@ export interface PutOptions {
   /** The parent that the config names. */
   readonly parent?: string | undefined;
   readonly values?: Record<string, unknown>;
-  readonly guard?: CommitGuard;
+  readonly guard?: CommitGuard | undefined;
   readonly id?: string;
 }
 

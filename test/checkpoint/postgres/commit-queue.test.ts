@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { PerdureError } from "perdure/errors";
 import { CommitQueue } from "../../../src/checkpoint/postgres/commit-queue.ts";
+import type { CommitQueueOptions } from "../../../src/checkpoint/postgres/commit-queue.ts";
 import type { Commit, Verdict } from "../../../src/checkpoint/postgres/commit.ts";
 
 const MADE: Verdict = { made: true, thread: 1, generation: 0, epoch: 0, head: undefined };
@@ -13,10 +14,19 @@ function result(taskId: string): Commit["writes"][number] {
   return { ns: "", checkpointId: "c", taskId, idx: 0, stored: { type: null, bytes: Buffer.from("[]") } };
 }
 
+/** A queue in which no thread stays locked for long, unless the test says how one stands in line. */
+function newQueue({
+  flushInLine = () => never,
+  ...options
+}: Partial<CommitQueueOptions> & Pick<CommitQueueOptions, "flush" | "lanes">) {
+  return new CommitQueue({ ...options, flushInLine });
+}
+const never = new Promise<never>(() => {});
+
 /** A queue whose flushes wait until they are let go. */
 function heldQueue(lanes: number) {
   const flushes: { commits: readonly Commit[]; done: (error?: Error) => void }[] = [];
-  const queue = new CommitQueue({
+  const queue = newQueue({
     lanes,
     flush: (commits) =>
       new Promise((resolve, reject) => {
@@ -80,7 +90,9 @@ it("a statement stores no row twice, and closes no question that it opens", asyn
   const { queue, flushes } = heldQueue(1);
   void queue.add(commit("a", { writes: [result("t")] }));
   void queue.add(commit("a", { writes: [result("t")] }));
-  void queue.add(commit("a", { writes: [{ ...result("u"), idx: -3, asks: { answersBefore: 0 } }] }));
+  void queue.add(
+    commit("a", { writes: [{ ...result("u"), idx: -3, asks: { answersBefore: 0, interruptId: undefined } }] }),
+  );
   void queue.add(commit("a", { writes: [{ ...result("u"), idx: -4, ends: { answers: 1 } }] }));
   for (const size of [1, 2, 1]) {
     await turn();
@@ -93,7 +105,7 @@ it("a statement stores no row twice, and closes no question that it opens", asyn
 it("one commit that fails takes with it only what follows in its thread", async () => {
   const broken = commit("b");
   const seen: string[][] = [];
-  const queue = new CommitQueue({
+  const queue = newQueue({
     lanes: 1,
     flush: async (commits) => {
       seen.push(threadsOf(commits));
@@ -117,7 +129,7 @@ it("a commit whose thread is locked is tried again before what follows it, and h
   const stored: string[] = [];
   const seen: string[][] = [];
   let isLocked = true;
-  const queue = new CommitQueue({
+  const queue = newQueue({
     lanes: 1,
     flush: async (commits) => {
       seen.push(threadsOf(commits));
@@ -141,7 +153,7 @@ it("a commit whose thread is locked is tried again before what follows it, and h
 
 it("a thread that was locked is free again after its commit failed", async () => {
   let flushes = 0;
-  const queue = new CommitQueue({
+  const queue = newQueue({
     lanes: 1,
     flush: async (commits) => {
       flushes += 1;
@@ -154,9 +166,46 @@ it("a thread that was locked is free again after its commit failed", async () =>
   await queue.settled();
 });
 
+it("one thread at a time that is always locked stands in line for it, on no lane", async () => {
+  const lines: { commits: readonly Commit[]; done: () => void }[] = [];
+  const queue = newQueue({
+    lanes: 1,
+    flush: async (commits) => commits.map(({ threadId }) => (threadId === "free" ? MADE : undefined)),
+    flushInLine: (commits) =>
+      new Promise((resolve) => lines.push({ commits, done: () => resolve(commits.map(() => MADE)) })),
+  });
+  const locked = ["a", "b"].map((threadId) => queue.add(commit(threadId)));
+  await expect.poll(() => lines.map(({ commits }) => threadsOf(commits))).toEqual([["a"]]);
+  expect(await queue.add(commit("free"))).toEqual(MADE);
+  let isSettled = false;
+  const settled = queue.settled().then(() => (isSettled = true));
+  lines[0]!.done();
+  expect(await locked[0]).toEqual(MADE);
+  await expect.poll(() => lines.length).toBe(2);
+  expect(isSettled).toBe(false);
+  lines[1]!.done();
+  expect(await locked[1]).toEqual(MADE);
+  await settled;
+});
+
+it("a checkpoint that must stand on the head waits for one before it that moves the head", async () => {
+  const { queue, flushes } = heldQueue(1);
+  const body = { type: null, bytes: Buffer.from("{}") };
+  const root = { ns: "", parentId: undefined, body, lineages: [], upTos: [] };
+  void queue.add(commit("a", { checkpoint: { ...root, id: "1" } }));
+  const onHead = { basis: undefined, epoch: undefined, onHead: true };
+  void queue.add(commit("a", { checkpoint: { ...root, id: "2" }, condition: onHead }));
+  for (const id of ["1", "2"]) {
+    await turn();
+    expect(flushes.at(-1)!.commits.map(({ checkpoint }) => checkpoint?.id)).toEqual([id]);
+    flushes.at(-1)!.done();
+  }
+  await queue.settled();
+});
+
 it("a commit gives up after lockTimeoutMs, and what follows it in its thread is tried", async () => {
   const first = commit("a");
-  const queue = new CommitQueue({
+  const queue = newQueue({
     lanes: 1,
     lockTimeoutMs: 20,
     flush: async (commits) => commits.map((each) => (each === first ? undefined : MADE)),
@@ -171,7 +220,7 @@ it("a commit gives up after lockTimeoutMs, and what follows it in its thread is 
 
 it("when the database can't be reached nobody waits for more than one attempt", async () => {
   let flushes = 0;
-  const queue = new CommitQueue({
+  const queue = newQueue({
     lanes: 1,
     flush: async () => {
       flushes += 1;
@@ -185,7 +234,7 @@ it("when the database can't be reached nobody waits for more than one attempt", 
 
 it("a result is stored when the checkpoint before it has to be prepared anew", async () => {
   const taken = commit("a");
-  const queue = new CommitQueue({
+  const queue = newQueue({
     lanes: 1,
     flush: async (commits) => {
       if (commits.includes(taken)) throw Object.assign(new Error("duplicate key"), { code: "23505" });

@@ -272,4 +272,13 @@ describeOnEachStore("prune", (store) => {
     const pruning = store.checkpointer.prune(options as never);
     await expect(pruning).rejects.toSatisfy((error: unknown) => isPerdureError(error, "OPTIONS_INVALID"));
   });
+
+  it.each([
+    [undefined, "needs `keepNewest`, `olderThanMs` or `before`"],
+    [{}, "needs `keepNewest`, `olderThanMs` or `before`"],
+    [{ before: new Date("x") }, "`before` can't be an invalid Date: must be a valid Date"],
+    [{ before: 5 }, "`before` can't be 5: must be a valid Date"],
+  ])("says of %j what is wrong", async (options, message) => {
+    await expect(store.checkpointer.prune(options as never)).rejects.toThrow(message);
+  });
 });

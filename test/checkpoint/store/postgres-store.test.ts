@@ -7,7 +7,7 @@ import { PostgresStore } from "@langchain/langgraph-checkpoint-postgres/store";
 import { Client, Pool } from "pg";
 import type { PoolClient, QueryConfig } from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { openStore, storeSql } from "perdure/checkpoint";
+import { openCheckpointer, openStore, storeSql } from "perdure/checkpoint";
 import type { OpenStoreOptions, Store } from "perdure/checkpoint";
 import { describeWithPostgres, freshDatabase } from "../../support/fresh-database.ts";
 import type { FreshDatabase } from "../../support/fresh-database.ts";
@@ -15,6 +15,13 @@ import { startPostgres } from "../../support/postgres.ts";
 import { englishDatabase } from "./english-database.ts";
 
 const script = fileURLToPath(new URL("store-process.ts", import.meta.url));
+
+/** The statements of the docs that begin so. */
+function docsSql(start: string): string {
+  const page = readFileSync(new URL("../../../docs/store.md", import.meta.url), "utf8");
+  const [, statements] = new RegExp(`\`\`\`sql\\n(${start}[\\s\\S]*?)\`\`\``, "u").exec(page) ?? [];
+  return statements ?? "";
+}
 
 describeWithPostgres("a store on Postgres", () => {
   let database: FreshDatabase;
@@ -90,7 +97,7 @@ describeWithPostgres("a store on Postgres", () => {
       await (await open({ schema: "by_hand" })).put(["a"], "k", { n: 2 });
       expect((await admin.query(made)).rows).toEqual(before);
       expect((await store.get(["a"], "k"))?.value).toEqual({ n: 2 });
-      expect(() => storeSql({ schema: 'a"b' })).toThrow(/storeSql: schema/u);
+      expect(() => storeSql({ schema: 'a"b' })).toThrow(/storeSql: `?schema/u);
     });
 
     it("and then lets a user work who may not make any", async () => {
@@ -106,10 +113,43 @@ describeWithPostgres("a store on Postgres", () => {
       await admin.query("DROP OWNED BY reader; DROP ROLE reader");
     });
 
-    it("never over those of a newer version", async () => {
-      await (await open({ schema: "newer" })).close();
-      await admin.query("INSERT INTO newer.perdure_store_migrations (v) VALUES (1000)");
-      await expect(openStore(database.url, { schema: "newer" })).rejects.toMatchObject({
+    it("that a user without the right to its sequence can't put into, and says how to grant it", async () => {
+      await open({ schema: "no_sequence" });
+      await admin.query(`CREATE ROLE tables_only LOGIN; GRANT USAGE ON SCHEMA no_sequence TO tables_only;
+        GRANT ALL ON ALL TABLES IN SCHEMA no_sequence TO tables_only`);
+      const store = await open({ schema: "no_sequence", setup: false }, urlOf("tables_only"));
+      await expect(store.put(["a"], "k", {})).rejects.toMatchObject({
+        code: "CHECKPOINTER_UNREACHABLE",
+        message: expect.stringContaining("permission denied for sequence perdure_store_written_seq"),
+        hint: expect.stringContaining('GRANT USAGE ON ALL SEQUENCES IN SCHEMA "no_sequence"'),
+      });
+      await admin.query("DROP OWNED BY tables_only; DROP ROLE tables_only");
+    });
+
+    it("that a user with the rights of the docs can work with", async () => {
+      await (await openCheckpointer(database.url)).close();
+      await open();
+      await admin.query("CREATE ROLE app LOGIN");
+      await admin.query(docsSql("GRANT"));
+      const checkpointer = await openCheckpointer(urlOf("app"), { setup: false });
+      const store = await openStore(checkpointer, { setup: false, ttlMs: 60_000 });
+      await store.put(["granted"], "k", { n: 1 });
+      await store.put(["granted"], "k", { n: 2 });
+      expect((await store.search(["granted"])).map(({ value }) => value as unknown)).toEqual([{ n: 2 }]);
+      await store.delete(["granted"], "k");
+      await store.deleteExpired();
+      await store.close();
+      await checkpointer.updateRecord("granted", (record) => ({ ...record, epoch: 1 }));
+      await checkpointer.deleteThread("granted");
+      await checkpointer.close();
+      await admin.query("DROP OWNED BY app; DROP ROLE app");
+    });
+
+    it.each([true, false])("never over those of a newer version, with setup: %s", async (setup) => {
+      const schema = `newer_${setup}`;
+      await (await open({ schema })).close();
+      await admin.query(`INSERT INTO ${schema}.perdure_store_migrations (v) VALUES (1000)`);
+      await expect(openStore(database.url, { schema, setup })).rejects.toMatchObject({
         code: "CHECKPOINTER_UNSUPPORTED",
         message: expect.stringContaining("1001"),
       });
@@ -200,6 +240,22 @@ describeWithPostgres("a store on Postgres", () => {
     };
     await Promise.all(stores.map(work));
     expect((await stores[0]!.search(["a"], { limit: 100 })).length).toBeGreaterThan(0);
+  });
+
+  it("loses no put where transactions are serializable by default", async () => {
+    const strict = await freshDatabase();
+    const name = new URL(strict.url).pathname.slice(1);
+    await admin.query(`ALTER DATABASE ${name} SET default_transaction_isolation = 'serializable'`);
+    const stores = await Promise.all(["a", "b", "c"].map(() => openStore(strict.url)));
+    await Promise.all(
+      stores.map(async (store, writer) => {
+        for (let n = 0; n < 60; n += 1) await store.put(["writers"], `${n % 2}`, { writer, n });
+      }),
+    );
+    const items = await stores[0]!.search(["writers"]);
+    expect(Object.fromEntries(items.map(({ key, value }) => [key, value.n as unknown]))).toEqual({ 0: 58, 1: 59 });
+    for (const store of stores) await store.close();
+    await strict.drop();
   });
 
   it("works without named statements, as behind a pooler", async () => {
@@ -303,9 +359,7 @@ describeWithPostgres("a store on Postgres", () => {
     await langgraph.stop();
 
     const store = await open();
-    const page = readFileSync(new URL("../../../docs/store.md", import.meta.url), "utf8");
-    const [, takeOver = ""] = /```sql\n([\s\S]*?)```/u.exec(page) ?? [];
-    await admin.query(takeOver);
+    await admin.query(docsSql("INSERT"));
     const item = await store.get(["users", "ana"], "food");
     expect(item).toEqual(theirs);
     expect((await store.search(["users"])).map(({ namespace }) => namespace[1])).toEqual(["bob", "ana"]);
