@@ -15,6 +15,8 @@ export default defineConfig(({ mode }) => {
       env: soak ? { PERDURE_SOAK: "1" } : {},
       globalSetup: ["test/support/postgres-setup.ts"],
       pool: "forks",
+      // Much of the time is spent waiting for databases and other processes.
+      maxWorkers: "100%",
       // For what hangs only: CI has few cores, and other work on them. Tests start processes and databases.
       testTimeout: soak ? 600_000 : 120_000,
       hookTimeout: soak ? 600_000 : 180_000,
