@@ -28,6 +28,12 @@ interface PreparedCheckpoint {
   readonly channels: readonly { readonly channel: string; readonly version: string; readonly value: StoredValue }[];
 }
 
+/** A checkpoint as its row has it. */
+interface StoredCheckpoint extends Omit<Checkpoint, "channel_values"> {
+  /** Channels that it leaves out, though an older one has a value of their version. */
+  readonly absent?: readonly string[];
+}
+
 interface CheckpointRow {
   readonly thread_id: string;
   readonly checkpoint_ns: string;
@@ -125,9 +131,12 @@ export class SqliteCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
     newVersions: ChannelVersions,
   ): Promise<PreparedCheckpoint> {
     const { channel_values: values, ...rest } = checkpoint;
+    const absent = Object.keys(rest.channel_versions).filter(
+      (channel) => !Object.hasOwn(values, channel) && !(channel in newVersions),
+    );
     const changed = Object.entries(newVersions).filter(([channel]) => Object.hasOwn(values, channel));
     const [storedCheckpoint, storedMetadata, ...stored] = await Promise.all([
-      toStored(this.serde, rest),
+      toStored(this.serde, { ...rest, absent } satisfies StoredCheckpoint),
       toStored(this.serde, metadata),
       ...changed.map(([channel]) => toStored(this.serde, values[channel])),
     ]);
@@ -294,8 +303,13 @@ export class SqliteCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
     // Everything is read before the first pause, so that it belongs together.
     const writes = this.#writes(thread_id, checkpoint_ns, checkpoint_id);
     const sends = parent_id === null ? [] : this.#writes(thread_id, checkpoint_ns, parent_id, TASKS);
-    const checkpoint = (await this.#decode({ type: row.checkpoint_type, value: row.checkpoint })) as Checkpoint;
-    checkpoint.channel_values = await this.#channelValues(thread_id, checkpoint_ns, checkpoint.channel_versions);
+    const stored = await this.#decode({ type: row.checkpoint_type, value: row.checkpoint });
+    const { absent = [], ...rest } = stored as StoredCheckpoint;
+    const present = Object.entries(rest.channel_versions).filter(([channel]) => !absent.includes(channel));
+    const checkpoint: Checkpoint = {
+      ...rest,
+      channel_values: await this.#channelValues(thread_id, checkpoint_ns, present),
+    };
     if (checkpoint.v < 4 && parent_id !== null) await this.#addPendingSends(checkpoint, sends);
     return {
       config: { configurable: { thread_id, checkpoint_ns, checkpoint_id } },
@@ -315,10 +329,10 @@ export class SqliteCheckpointer extends LocalCheckpointer<PreparedCheckpoint> {
   async #channelValues(
     threadId: string,
     checkpointNs: string,
-    versions: ChannelVersions,
+    versions: readonly (readonly [channel: string, version: string | number])[],
   ): Promise<Record<string, unknown>> {
     const values: Record<string, unknown> = {};
-    for (const [channel, version] of Object.entries(versions)) {
+    for (const [channel, version] of versions) {
       const row = this.#get<TypedRow>(
         "SELECT type, value FROM channel_values WHERE thread_id = ? AND checkpoint_ns = ? AND channel = ? AND version = ?",
         [threadId, checkpointNs, channel, String(version)],

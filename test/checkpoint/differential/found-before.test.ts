@@ -145,6 +145,16 @@ describe.each([memoryBackend, sqliteBackend, pglite])("on $name", (backend) => {
     });
   });
 
+  it("a channel that a checkpoint leaves out is not there, though an older one has a value of its version", async () => {
+    const first = put(saver, undefined, { trigger: "x".repeat(200), n: 1 });
+    await first.stored;
+    const { trigger: _gone, ...values } = first.checkpoint.channel_values;
+    const second = put(saver, { ...first.checkpoint, channel_values: values }, { n: 2 });
+    await second.stored;
+    expect(await valuesOf(second.checkpoint)).toEqual({ n: 2 });
+    expect(await valuesOf(first.checkpoint)).toEqual(first.checkpoint.channel_values);
+  });
+
   it("bytes that were read may be changed: they are not the stored ones", async () => {
     const first = put(saver, undefined, { bytes: new Uint8Array([1, 2]) });
     await first.stored;

@@ -15,11 +15,6 @@ import type { ReferenceOptions } from "./reference-saver.ts";
 /** A kind of saver under test. */
 export interface DifferentialBackend extends ReferenceOptions {
   readonly name: string;
-  /**
-   * Finds a value by its version, as LangGraph's PostgresSaver does, also where a checkpoint leaves it out. Only
-   * DeltaChannels are left out so; the value is what their writes make. Not compared on such a backend.
-   */
-  readonly findsLeftOut?: true;
   fresh(): Promise<DifferentialStore>;
 }
 
@@ -47,7 +42,6 @@ export const memoryBackend: DifferentialBackend = {
 /** A file with one opener at a time. */
 export const sqliteBackend: DifferentialBackend = {
   name: "sqlite",
-  findsLeftOut: true,
   wholeResults: "guarded",
   async fresh() {
     const directory = await mkdtemp(join(tmpdir(), "perdure-differential-"));

@@ -80,7 +80,8 @@ export function perform({ kind, seed }: Deed, state: Acted): Record<string, unkn
       return { log, messages: new Overwrite(choices.chance(50) ? state.messages : state.messages.slice(1)) };
     }
     case "note":
-      return { notes: editList(state.notes, { name: randomListEdit(choices, "any"), flavour: "mixed", seed }) };
+      // Not in place: a sibling may fail, and then the result is not applied, and MemorySaver would store it all the same.
+      return { notes: editList(state.notes, { name: randomListEdit(choices, "pure"), flavour: "mixed", seed }) };
     case "bag":
       return { bag: { [choices.pick(["a", "b", "c"])]: randomValue(choices) } };
     case "nothing":

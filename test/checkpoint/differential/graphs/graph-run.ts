@@ -70,7 +70,7 @@ class GraphRun {
   constructor(store: DifferentialStore, backend: DifferentialBackend, seed: number) {
     this.#store = store;
     this.#tee = new TeeSaver(store.actors[0]!.saver, new ReferenceSaver(backend));
-    this.#graphs = [actingGraph(this.#tee, "whole"), actingGraph(this.#tee, backend.findsLeftOut ? "whole" : "delta")];
+    this.#graphs = [actingGraph(this.#tee, "whole"), actingGraph(this.#tee, "delta")];
     this.#seed = seed;
   }
 
