@@ -3,6 +3,7 @@ import { Annotation, Command, START, StateGraph, interrupt } from "@langchain/la
 import { uuid6 } from "@langchain/langgraph-checkpoint";
 import type { BaseCheckpointSaver, Checkpoint } from "@langchain/langgraph-checkpoint";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import { goOnWhenMadeAgain } from "./made-again.ts";
 import { collect } from "../../support/collect.ts";
 import { memoryBackend, pgliteBackend, sqliteBackend } from "./stores.ts";
 import type { DifferentialStore } from "./stores.ts";
@@ -153,6 +154,11 @@ describe.each([memoryBackend, sqliteBackend, pglite])("on $name", (backend) => {
     await second.stored;
     expect(await valuesOf(second.checkpoint)).toEqual({ n: 2 });
     expect(await valuesOf(first.checkpoint)).toEqual(first.checkpoint.channel_values);
+  });
+
+  it("a thread that somebody else deleted and made again just so is not what was remembered of it", async () => {
+    const { read, put: expected } = await goOnWhenMadeAgain(saver, other);
+    expect(read).toEqual(expected);
   });
 
   it("bytes that were read may be changed: they are not the stored ones", async () => {

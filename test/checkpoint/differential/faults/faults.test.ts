@@ -1,5 +1,7 @@
+import { PGlite } from "@electric-sql/pglite";
 import { describe, expect, it } from "vitest";
 import { runGraphsAgainstMemorySaver } from "../graphs/graph-run.ts";
+import { goOnWhenMadeAgain } from "../made-again.ts";
 import { runAgainstMemorySaver } from "../saver-run.ts";
 import type { FaultName } from "./faults.ts";
 import { faultyBackend } from "./faulty-backend.ts";
@@ -23,6 +25,15 @@ describe("the test of the test: a saver with a fault is told from one without", 
     const { checkpoint, remove } = await patchedSource(patches);
     await remove();
     expect(checkpoint.openCheckpointer).toBeTypeOf("function");
+  });
+
+  it("staleCache in the source, by a thread that somebody else deleted and made again", async () => {
+    const { checkpoint, remove } = await patchedSource(SOURCE_FAULTS["staleCache"]!);
+    const database = await PGlite.create("memory://");
+    const [one, other] = [await checkpoint.openCheckpointer(database), await checkpoint.openCheckpointer(database)];
+    await expect(goOnWhenMadeAgain(one, other)).rejects.toMatchObject({ code: "CHECKPOINT_DAMAGED" });
+    await database.close();
+    await remove();
   });
 
   const inFewOperations: FaultName[] = [
