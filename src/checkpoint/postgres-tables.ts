@@ -28,7 +28,7 @@ export async function setUpPostgresTables(
   tables: PostgresTables,
   { setup }: { readonly setup: boolean },
 ): Promise<void> {
-  const absent = await absentNames(driver, address, tables);
+  const absent = await absentTables(driver, address.schema, tables.names);
   const made = await countMade(driver, address, tables);
   if (made === tables.changes.length && absent.length === 0) return;
   const lacking =
@@ -70,11 +70,8 @@ function makeMigrations(migrations: string): string {
   return `CREATE TABLE IF NOT EXISTS ${migrations} (v INTEGER PRIMARY KEY)`;
 }
 
-async function absentNames(
-  client: SqlClient,
-  { schema }: DatabaseAddress,
-  { names }: PostgresTables,
-): Promise<string[]> {
+/** Those of the tables that are not there. */
+export async function absentTables(client: SqlClient, schema: string, names: readonly string[]): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
     "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(format('%I.%I', $2::text, name)) IS NULL",
     [names, schema],

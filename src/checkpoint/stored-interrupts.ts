@@ -1,7 +1,7 @@
+import type { InterruptWrite } from "./interrupt-id.ts";
+
 /** As much of a stored interrupt as tells whose question it is. */
-interface Marked {
-  readonly perdure?: { readonly answers?: number; readonly nested?: boolean };
-}
+type Marked = Pick<InterruptWrite, "perdure">;
 
 /**
  * The interrupts that a task has stored, whichever way it was done. LangGraph stores one list for each task since

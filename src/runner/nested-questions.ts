@@ -39,6 +39,7 @@ export async function nestedQuestions(
   threadId: string,
   tasks: readonly { readonly id: string; readonly node: string }[],
   writes: ReadonlyMap<string, TaskWrites>,
+  answeredAtRoot: ReadonlySet<string>,
   headCheckpointId: string,
 ): Promise<ReadonlyMap<string, NestedQuestions>> {
   const roots = tasks.filter(({ id }) => mayAskBelow(writes.get(id)));
@@ -51,7 +52,6 @@ export async function nestedQuestions(
   };
 
   const ids = new Set(tasks.map(({ id }) => id));
-  const answeredAtRoot = await answeredWithoutMark(checkpointer, threadId, writes);
   for (const entry of inOrder(writes)) {
     const [taskId, task] = entry;
     if (ids.has(taskId)) continue;

@@ -67,9 +67,9 @@ export async function readThread(
     const tasks = found.map(({ id, node }): TaskView => ({ id, node, phase: "waiting", answers: 0 }));
     return { ...base, tasks, questions: [stop] };
   }
-  const nested = await nestedQuestions(checkpointer, threadId, found, writes, base.checkpointId);
-  const stops = await breakpointsInside(checkpointer, threadId, found, writes, nested);
   const answeredUnmarked = await answeredWithoutMark(checkpointer, threadId, writes);
+  const nested = await nestedQuestions(checkpointer, threadId, found, writes, answeredUnmarked, base.checkpointId);
+  const stops = await breakpointsInside(checkpointer, threadId, found, writes, nested);
   const questions: Question[] = [];
   const tasks = found.map(({ id, node }): TaskView => {
     const own = writes.get(id) ?? NO_TASK_WRITES;

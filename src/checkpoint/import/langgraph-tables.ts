@@ -10,6 +10,7 @@ import type { OpenPool } from "../open-checkpointer.ts";
 import { parseOpenOptions } from "../open-options.ts";
 import { loadPeer } from "../optional-peer.ts";
 import { explainDatabaseError } from "../postgres-errors.ts";
+import { absentTables } from "../postgres-tables.ts";
 import { explainReading } from "../strict-serializer.ts";
 import { withByteaRows } from "./bytea-rows.ts";
 import { growingLists } from "./growing-lists.ts";
@@ -115,15 +116,11 @@ function readingBytes(serde: SerializerProtocol): SerializerProtocol {
 const TABLES = ["checkpoints", "checkpoint_blobs", "checkpoint_writes"];
 
 async function assertTables({ driver, address: { description, schema } }: PostgresConnection): Promise<void> {
-  const { rows } = await driver.query<{ name: string }>(
-    "SELECT name FROM unnest($2::text[]) AS name WHERE to_regclass(format('%I.%I', $1::text, name)) IS NULL",
-    [schema, TABLES],
-  );
-  if (rows.length === 0) return;
-  const missing = rows.map(({ name }) => name).join(", ");
+  const absent = await absentTables(driver, schema, TABLES);
+  if (absent.length === 0) return;
   throw new PerdureError(
     "CHECKPOINTER_TABLE_MISSING",
-    `${description} has no tables of LangGraph's PostgresSaver in schema "${schema}" (without ${missing}).`,
+    `${description} has no tables of LangGraph's PostgresSaver in schema "${schema}" (without ${absent.join(", ")}).`,
     {
       hint: "Check the database, and the `schema` that PostgresSaver was given: it is an option of importThreads too.",
     },

@@ -145,34 +145,22 @@ export class CheckpointWriter {
       return sent === undefined ? [] : [{ each, sent }];
     });
     const { rows } = await this.#driver.query<StoredCheckpoint>(
-      `SELECT o.n, t.thread, t.generation, t.epoch, c.lineages, c.up_tos, c.type, c.text, c.bytes
+      `SELECT o.n, true AS ok, t.thread, t.generation, t.epoch, NULL AS head, c.lineages, c.up_tos, c.type, c.text, c.bytes
          FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS o(thread_id, ns, id, n)
          JOIN ${this.#tables.threads} t ON t.thread_id = o.thread_id
          JOIN ${this.#tables.checkpoints} c ON c.thread = t.thread AND c.ns = o.ns AND c.id = o.id`,
       [puts.map(({ each }) => each.commit.threadId), puts.map(({ sent }) => sent.ns), puts.map(({ sent }) => sent.id)],
     );
-    const stored = new Set<Left>();
-    for (const row of rows) {
-      const put = puts[Number(row.n) - 1];
-      if (put === undefined || !isAsSent(row, put.sent)) continue;
-      stored.add(put.each);
-      found[put.each.index] = {
-        made: true,
-        thread: Number(row.thread),
-        generation: Number(row.generation),
-        epoch: Number(row.epoch),
-        head: undefined,
-      };
-    }
-    return left.filter((each) => !stored.has(each));
+    const judged = verdicts(
+      puts.length,
+      rows.filter((row) => isAsSent(row, puts[Number(row.n) - 1]?.sent as CheckpointRow)),
+    );
+    for (const [position, { each }] of puts.entries()) found[each.index] = judged[position];
+    return left.filter(({ index }) => found[index] === undefined);
   }
 }
 
-interface StoredCheckpoint extends StoredRow {
-  readonly n: unknown;
-  readonly thread: unknown;
-  readonly generation: unknown;
-  readonly epoch: unknown;
+interface StoredCheckpoint extends VerdictRow, StoredRow {
   readonly lineages: readonly unknown[];
   readonly up_tos: readonly unknown[];
 }

@@ -3,6 +3,7 @@ import type { PendingWrite } from "@langchain/langgraph-checkpoint";
 import { isOutputChannel } from "../answers.ts";
 import type { CommitPlace } from "../commit-guard.ts";
 import { interruptId } from "../interrupt-id.ts";
+import type { InterruptWrite } from "../interrupt-id.ts";
 import { ownInterrupt } from "../stored-interrupts.ts";
 import { refuseFunction } from "../strict-serializer.ts";
 import { RESULT_IDX } from "./commit.ts";
@@ -60,7 +61,7 @@ function question(
   if (idx === RESULT_IDX) return { ends: { answers: LAST_ANSWER } };
   if (idx === WRITES_IDX_MAP[RESUME]) return { ends: { answers: Array.isArray(value) ? value.length : 1 } };
   if (idx !== WRITES_IDX_MAP[INTERRUPT]) return {};
-  const { answers, nested } = ownInterrupt<{ readonly perdure?: InterruptMark }>(value)?.perdure ?? {};
+  const { answers, nested } = ownInterrupt<InterruptWrite>(value)?.perdure ?? {};
   // What is asked in a subgraph is stored, and listed, there.
   if (nested === true) return {};
   const id = answers === undefined ? undefined : interruptId(taskId, answers);
@@ -69,9 +70,3 @@ function question(
 
 /** More answers than any task was given. */
 const LAST_ANSWER = 2 ** 31 - 1;
-
-/** What a runner adds to the interrupts it stores; see its `InterruptMark`. */
-interface InterruptMark {
-  readonly answers?: number;
-  readonly nested?: boolean;
-}

@@ -115,13 +115,13 @@ export function threadsQuery(
   { threads, interrupts }: SaverTables,
   { interrupted }: { readonly interrupted: boolean },
 ): string {
-  const open = `(SELECT count(*) FROM ${interrupts} i WHERE i.thread = t.thread AND ${isOpen(interrupts, "t.head")})`;
+  const open = `FROM ${interrupts} i WHERE i.thread = t.thread AND ${isOpen(interrupts, "t.head")}`;
   // A row without either was made for a change that was not made.
-  return `SELECT t.thread_id, t.thread, t.head, ${open} AS open
+  return `SELECT t.thread_id, t.thread, t.head, (SELECT count(*) ${open}) AS open
   FROM ${threads} t
  WHERE ($1::int8 IS NULL OR t.thread < $1::int8) AND NOT ${stagingCondition("t.thread_id")}
    AND (t.head IS NOT NULL OR t.record IS NOT NULL)
-   ${interrupted ? `AND t.thread IN (SELECT i.thread FROM ${interrupts} i) AND ${open} > 0` : ""}
+   ${interrupted ? `AND EXISTS (SELECT ${open})` : ""}
  ORDER BY t.thread DESC LIMIT $2`;
 }
 

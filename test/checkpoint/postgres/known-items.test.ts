@@ -1,9 +1,7 @@
 import { Annotation, END, Overwrite, START, StateGraph } from "@langchain/langgraph";
-import { PGlite } from "@electric-sql/pglite";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openCheckpointer } from "perdure/checkpoint";
-import type { Checkpointer } from "perdure/checkpoint";
+import { describe, expect, it } from "vitest";
 import { KnownItems } from "../../../src/checkpoint/postgres/known-items.ts";
+import { pgliteCheckpointer } from "../../support/pglite-checkpointer.ts";
 import { newThread } from "../conformance/store.ts";
 
 interface Item {
@@ -53,16 +51,7 @@ describe("what was stored is known again", () => {
 });
 
 describe("an item that a node changes in place and returns", () => {
-  let database: PGlite;
-  let checkpointer: Checkpointer;
-  beforeAll(async () => {
-    database = await PGlite.create("memory://");
-    checkpointer = await openCheckpointer(database);
-  }, 120_000);
-  afterAll(async () => {
-    await checkpointer.close();
-    await database.close();
-  });
+  const pglite = pgliteCheckpointer();
 
   const on = (threadId: string) => ({ configurable: { thread_id: threadId }, durability: "sync" as const });
 
@@ -82,7 +71,7 @@ describe("an item that a node changes in place and returns", () => {
       .addEdge(START, "first")
       .addEdge("first", "second")
       .addEdge("second", END)
-      .compile({ checkpointer });
+      .compile({ checkpointer: pglite.checkpointer });
     const config = on(newThread());
     await graph.invoke({ items: [] }, config);
     expect((await graph.getState(config)).values).toEqual({ items: [{ id: 1, text: "new" }] });
@@ -104,7 +93,7 @@ describe("an item that a node changes in place and returns", () => {
       .addEdge(START, "first")
       .addEdge("first", "second")
       .addEdge("second", END)
-      .compile({ checkpointer });
+      .compile({ checkpointer: pglite.checkpointer });
     const config = on(newThread());
     await graph.invoke({ items: { set: { id: 0, text: "input" } } }, config);
     expect((await graph.getState(config)).values.items).toEqual([
@@ -122,17 +111,17 @@ describe("an item that a node changes in place and returns", () => {
       .addNode("add", ({ items }) => ({ items: [{ id: items.length, text: "y".repeat(300) }] }))
       .addEdge(START, "add")
       .addConditionalEdges("add", ({ items }) => (items.length < 12 ? "add" : END))
-      .compile({ checkpointer });
+      .compile({ checkpointer: pglite.checkpointer });
     const threads = [newThread(), newThread(), newThread()];
     await Promise.all(threads.map((thread) => graph.invoke({ items: [shared] }, on(thread))));
-    const { rows } = await database.query(
+    const { rows } = await pglite.database.query(
       `SELECT count(*)::int AS times FROM perdure_blobs b JOIN perdure_threads t USING (thread)
         WHERE t.thread_id = ANY ($1::text[]) AND b.lineage IN (SELECT unnest(c.lineages) FROM perdure_checkpoints c
           WHERE c.thread = t.thread AND c.id = t.head) AND b.text LIKE '%xxx%'`,
       [threads],
     );
     expect(rows).toEqual([{ times: 3 }]);
-    const all = await database.query(
+    const all = await pglite.database.query(
       `SELECT count(*)::int AS times FROM perdure_blobs b JOIN perdure_threads t USING (thread)
         WHERE t.thread_id = ANY ($1::text[]) AND b.text LIKE '%xxx%'`,
       [threads],

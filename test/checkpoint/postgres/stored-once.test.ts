@@ -2,10 +2,9 @@
 import { AIMessage, HumanMessage, RemoveMessage } from "@langchain/core/messages";
 import type { BaseMessage } from "@langchain/core/messages";
 import { END, MessagesAnnotation, START, StateGraph } from "@langchain/langgraph";
-import { PGlite } from "@electric-sql/pglite";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { openCheckpointer } from "perdure/checkpoint";
-import type { Checkpointer } from "perdure/checkpoint";
+import { pgliteCheckpointer } from "../../support/pglite-checkpointer.ts";
 import { newThread } from "../conformance/store.ts";
 
 type Messages = (messages: BaseMessage[]) => BaseMessage[];
@@ -13,16 +12,7 @@ type Messages = (messages: BaseMessage[]) => BaseMessage[];
 const says = (n: number, length = 300) => new AIMessage({ id: `m${n}`, content: `${n} `.padEnd(length, "x") });
 
 describe("a list of messages", () => {
-  let database: PGlite;
-  let checkpointer: Checkpointer;
-  beforeAll(async () => {
-    database = await PGlite.create("memory://");
-    checkpointer = await openCheckpointer(database);
-  }, 120_000);
-  afterAll(async () => {
-    await checkpointer.close();
-    await database.close();
-  });
+  const pglite = pgliteCheckpointer();
 
   /** A graph that does one thing to its messages after the other. */
   function graphOf(...steps: Messages[]) {
@@ -35,12 +25,12 @@ describe("a list of messages", () => {
       })
       .addEdge(START, "do")
       .addConditionalEdges("do", () => (done < steps.length ? "do" : END))
-      .compile({ checkpointer });
+      .compile({ checkpointer: pglite.checkpointer });
   }
   const on = (threadId: string) => ({ configurable: { thread_id: threadId }, durability: "sync" as const });
 
   async function stored(threadId: string) {
-    const { rows } = await database.query<{
+    const { rows } = await pglite.database.query<{
       chunks: number;
       lineages: number;
       bytes: number;
@@ -75,7 +65,7 @@ describe("a list of messages", () => {
       () => [says(0)],
       () => [says(1)],
     ).invoke({ messages: [] }, on(threadId));
-    const again = await openCheckpointer(database);
+    const again = await openCheckpointer(pglite.database);
     const graph = graphOf(() => [says(2)]);
     graph.checkpointer = again;
     await graph.invoke({ messages: [new HumanMessage({ id: "h", content: "and?" })] }, on(threadId));
@@ -107,7 +97,7 @@ describe("a list of messages", () => {
       ...Array.from({ length: 39 }, (_, n) => () => [says(39 - n, 50)]),
     );
     await graph.invoke({ messages: [] }, { ...on(threadId), recursionLimit: 100 });
-    const { rows } = await database.query<{ most: number }>(
+    const { rows } = await pglite.database.query<{ most: number }>(
       `SELECT max(cardinality(lineages)) AS most FROM perdure_checkpoints c JOIN perdure_threads t ON t.thread = c.thread
         WHERE thread_id = $1`,
       [threadId],
