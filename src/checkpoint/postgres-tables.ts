@@ -28,8 +28,9 @@ export async function setUpPostgresTables(
   tables: PostgresTables,
   { setup }: { readonly setup: boolean },
 ): Promise<void> {
-  const absent = await absentTables(driver, address.schema, tables.names);
+  // Counted first: another process may make them all between the two, and its tables are then not absent.
   const made = await countMade(driver, address, tables);
+  const absent = await absentTables(driver, address.schema, tables.names);
   if (made === tables.changes.length && absent.length === 0) return;
   const lacking =
     absent.length > 0 ? absent.join(", ") : `migration ${tables.changes.length - 1}; its last one is ${made - 1}`;

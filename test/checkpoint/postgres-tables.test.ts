@@ -1,6 +1,9 @@
-import { Client } from "pg";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { Client, Pool } from "pg";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { openCheckpointer, openStore } from "perdure/checkpoint";
+import { connectPostgresPool } from "../../src/checkpoint/connect-postgres.ts";
+import { saverTableSet } from "../../src/checkpoint/postgres/saver-tables.ts";
+import { setUpPostgresTables } from "../../src/checkpoint/postgres-tables.ts";
 import { describeWithPostgres, freshDatabase } from "../support/fresh-database.ts";
 import type { FreshDatabase } from "../support/fresh-database.ts";
 import { newThread, put, read } from "./conformance/store.ts";
@@ -58,6 +61,21 @@ describeWithPostgres("the tables in Postgres", () => {
     expect(rows.length).toBeGreaterThan(0);
     expect(rows).toEqual(rows.map((_row, v) => ({ v })));
     await Promise.all(opened.map((checkpointer) => checkpointer.close()));
+  });
+
+  it.each([1, 2, 3])("are found when another process makes them just before statement %i of a start", async (n) => {
+    const pool = new Pool({ connectionString: database.url });
+    const { driver, address } = connectPostgresPool(pool, { schema: "public", prepare: true });
+    let statements = 0;
+    const query = vi.spyOn(driver, "query").mockImplementation(async (statement, values) => {
+      statements += 1;
+      if (statements === n) await (await openCheckpointer(database.url)).close();
+      return pool.query(statement as string, values as unknown[]) as never;
+    });
+    await setUpPostgresTables(driver, address, saverTableSet("public"), { setup: true });
+    expect(query.mock.calls.length).toBeGreaterThan(1);
+    expect(await tablesIn("public")).toEqual(all);
+    await pool.end();
   });
 
   it("are in the schema that was asked for, which is made too, whatever its name", async () => {
