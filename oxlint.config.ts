@@ -17,6 +17,26 @@ const mayImport: Record<string, readonly string[]> = {
   server: ["errors", "nodes", "graphs", "checkpoint", "runner", "executor", "temporal-bridge"],
 };
 
+const meet = "The folders say where the code runs: what two of them need lies in ../shared.";
+const roomsOfTheBridge = [
+  {
+    files: ["src/temporal-bridge/workflow/**/*.ts"],
+    regex: "^(?!@temporalio/workflow$|\\./|\\.\\./shared/(names|protocol|same-value)\\.ts$)",
+    message: "Runs in Temporal's sandbox: import @temporalio/workflow and the plain files of ../shared only.",
+  },
+  {
+    files: ["src/temporal-bridge/worker/**/*.ts"],
+    regex: "/(client|workflow)/|@temporalio/(client|workflow)",
+    message: meet,
+  },
+  {
+    files: ["src/temporal-bridge/client/**/*.ts"],
+    regex: "/(worker|workflow)/|@temporalio/(worker|activity|workflow)",
+    message: meet,
+  },
+  { files: ["src/temporal-bridge/shared/**/*.ts"], regex: "@temporalio/|/(client|worker|workflow)/", message: meet },
+];
+
 export default defineConfig({
   plugins: ["typescript", "unicorn", "oxc", "import", "promise", "vitest"],
   jsPlugins: ["./scripts/lint-habits.mjs"],
@@ -57,6 +77,13 @@ export default defineConfig({
       rules: { "no-console": "error", "habits/import-directions": ["error", mayImport] },
     },
     { files: ["src/**/index.ts"], rules: { "habits/index-is-a-list": "error" } },
+    ...roomsOfTheBridge.map(({ files, regex, message }) => {
+      const options: ["error", { patterns: { regex: string; message: string }[] }] = [
+        "error",
+        { patterns: [{ regex, message }] },
+      ];
+      return { files, rules: { "no-restricted-imports": options } };
+    }),
     {
       files: ["examples/**/*.ts", "bench/**/*.ts"],
       rules: {

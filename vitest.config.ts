@@ -13,7 +13,7 @@ export default defineConfig(({ mode }) => {
       include: soak ? ["test/soak/**/*.test.ts"] : ["test/**/*.test.ts"],
       exclude: soak ? configDefaults.exclude : [...configDefaults.exclude, "test/soak/**"],
       env: soak ? { PERDURE_SOAK: "1" } : {},
-      globalSetup: ["test/support/postgres-setup.ts"],
+      globalSetup: ["test/support/postgres-setup.ts", "test/support/temporal-setup.ts"],
       pool: "forks",
       // Much of the time is spent waiting for databases and other processes.
       maxWorkers: "100%",

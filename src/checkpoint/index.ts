@@ -20,7 +20,7 @@ export type {
 } from "./checkpointer.ts";
 export type { PruneOptions, PruneResult } from "./prune-options.ts";
 export { EMPTY_RECORD } from "./thread-record.ts";
-export type { RunRecord, StoredSignal, ThreadRecord } from "./thread-record.ts";
+export type { RunRecord, StoredSignal, ThreadOwner, ThreadRecord } from "./thread-record.ts";
 export { interruptId } from "./interrupt-id.ts";
 export { ownInterrupt, storedInterrupts } from "./stored-interrupts.ts";
 export type { ListPage, ListPageOptions, ListThreadsOptions, ListedInterrupt, ListedThread } from "./thread-lists.ts";

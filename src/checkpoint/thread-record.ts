@@ -15,6 +15,23 @@ export interface ThreadRecord {
   readonly cancelled: { readonly reason: string; readonly at: string } | null;
   /** The questions that `supersede: true` dropped unanswered, newest last. */
   readonly superseded: readonly { readonly interruptIds: readonly string[]; readonly at: string }[];
+  /** Who alone may drive the thread. @default absent: whoever holds its lock */
+  readonly owner?: ThreadOwner;
+  /** Runs of owners that are no longer it, the newest 100: what is left of them has no say any more. @default none */
+  readonly pastOwners?: readonly string[];
+}
+
+/**
+ * A run of an engine outside of the runner, such as a Temporal workflow, that alone drives a thread. Who else wants to
+ * start, answer or continue the thread is refused.
+ */
+export interface ThreadOwner {
+  /** What drives it, such as "temporal". */
+  readonly engine: string;
+  /** Names the engine's runs of this thread, of which one at a time is open: for Temporal, namespace and workflow id. */
+  readonly name: string;
+  /** Which of those runs it is. */
+  readonly runId: string;
 }
 
 /** One run: from an input until the thread is done. Resumes and crashes do not start a new one. */

@@ -5,7 +5,7 @@ import type { AnswerSchema } from "./answer.ts";
 import { recordedOnce } from "./once.ts";
 import { isDueAnswer } from "./question.ts";
 import type { DueAnswer } from "./question.ts";
-import { currentConfig, scratchpadOf } from "./running-task.ts";
+import { clockOf, currentConfig, scratchpadOf } from "./running-task.ts";
 
 /** Milliseconds from now, so that the date they lead to is one: Date ends after 8.64e15. */
 export const Duration = z.number().min(0).max(4.32e15);
@@ -95,6 +95,6 @@ export async function dueIn(caller: string, expiresInMs: number): Promise<string
   const config = currentConfig(caller);
   const question = (scratchpadOf(config)?.interruptCounter ?? -1) + 1;
   return recordedOnce(config, `due(${question})`, `due ${question}`, () =>
-    new Date(Date.now() + expiresInMs).toISOString(),
+    new Date(clockOf(config) + expiresInMs).toISOString(),
   );
 }

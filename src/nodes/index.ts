@@ -23,8 +23,8 @@ export type { OnceCommitter, OncePlace, OnceTxOptions, TransactionSql } from "./
 
 export { withPolicies } from "./with-policies.ts";
 export type { BudgetPlace, GuardedNode, NodeLike, Policies } from "./with-policies.ts";
-export { worthRetrying } from "./retry.ts";
-export type { RetryOptions } from "./retry.ts";
+export { RETRY_KEY, worthRetrying } from "./retry.ts";
+export type { RetryOptions, RetryRule } from "./retry.ts";
 export type { BreakerOptions } from "./circuit-breaker.ts";
 export type { RateLimitOptions } from "./rate-limit.ts";
 export { budgetChannel, budgetExceeded } from "./budget.ts";
@@ -38,4 +38,5 @@ export type { DueAnswer, InterruptKind, SignalQuestion, TimerQuestion } from "./
 export { answerProblem, answerSchema } from "./answer.ts";
 export type { AnswerSchema } from "./answer.ts";
 export { beginAttempt } from "./attempt.ts";
+export { CLOCK_KEY } from "./running-task.ts";
 export { INPUT_STEP_KEY, currentTurn } from "./turn.ts";

@@ -18,6 +18,23 @@ export interface RetryOptions {
   readonly retryOn?: (error: unknown) => boolean;
 }
 
+/** A node's rule for trying again, handed to whoever makes the next attempt. */
+export interface RetryRule {
+  /** How often at most, the first time included. */
+  readonly maxAttempts: number;
+  /** The wait after this attempt, of which the first is 1, in milliseconds. */
+  readonly delayMs: (attempt: number) => number;
+}
+
+/**
+ * Where a driver that makes the attempts itself stands in `configurable`: a function that gets what the node threw
+ * and the rule for trying again. The node then does not.
+ */
+export const RETRY_KEY = "__perdure_retry";
+
+/** Takes what a node threw, and its rule for trying again. */
+export type HandRetry = (error: object, rule: RetryRule) => void;
+
 export const RetrySchema = z.object({
   attempts: z.int().min(1).default(3),
   intervalMs: TimerMs.default(100),
@@ -50,12 +67,8 @@ export async function withRetry<T>(
   signal: AbortSignal | undefined,
   attempt: () => Promise<T>,
 ): Promise<T> {
-  const { attempts, intervalMs, maxIntervalMs, jitter, retryOn } = options;
-  let backoff = new ExponentialBackoff<number>({
-    generator: jitter ? halfJitterGenerator : noJitterGenerator,
-    initialDelay: intervalMs,
-    maxDelay: maxIntervalMs,
-  }).next();
+  const { attempts, retryOn } = options;
+  let backoff = backoffOf(options).next();
   for (let left = attempts - 1; ; left -= 1) {
     try {
       return await attempt();
@@ -65,4 +78,34 @@ export async function withRetry<T>(
     await delay(backoff.duration, signal);
     backoff = backoff.next(undefined);
   }
+}
+
+/** Makes one attempt, and hands the rule to whoever makes the next one. */
+export async function withRetryElsewhere<T>(
+  options: z.output<typeof RetrySchema>,
+  hand: HandRetry,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await attempt();
+  } catch (error) {
+    if (typeof error === "object" && error !== null && !isGraphBubbleUp(error) && options.retryOn(error)) {
+      hand(error, { maxAttempts: options.attempts, delayMs: (failed) => delayAfter(failed, options) });
+    }
+    throw error;
+  }
+}
+
+function delayAfter(attempt: number, options: z.output<typeof RetrySchema>): number {
+  let backoff = backoffOf(options).next();
+  for (let n = 1; n < attempt; n += 1) backoff = backoff.next(undefined);
+  return backoff.duration;
+}
+
+function backoffOf({ intervalMs, maxIntervalMs, jitter }: z.output<typeof RetrySchema>) {
+  return new ExponentialBackoff<number>({
+    generator: jitter ? halfJitterGenerator : noJitterGenerator,
+    initialDelay: intervalMs,
+    maxDelay: maxIntervalMs,
+  });
 }

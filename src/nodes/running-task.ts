@@ -42,6 +42,15 @@ export function runWithConfig<T>(config: LangGraphRunnableConfig, fn: () => T): 
   return AsyncLocalStorageProviderSingleton.runWithConfig(config, fn);
 }
 
+/** Where a runner's clock stands in `configurable`: a function that tells the time by which timers are due. */
+export const CLOCK_KEY = "__perdure_clock";
+
+/** The time of whoever drives the task, in milliseconds since the epoch. */
+export function clockOf(config: LangGraphRunnableConfig): number {
+  const now: unknown = config.configurable?.[CLOCK_KEY];
+  return typeof now === "function" ? (now as () => number)() : Date.now();
+}
+
 /** The running task, read off its config. */
 export function taskIdentity(config: LangGraphRunnableConfig): TaskIdentity {
   const configurable: Record<string, unknown> = config.configurable ?? {};

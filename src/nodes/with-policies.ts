@@ -11,8 +11,8 @@ import type { BreakerOptions } from "./circuit-breaker.ts";
 import { TimerMs, abortable } from "./delay.ts";
 import { RateLimitSchema, createRateLimiter } from "./rate-limit.ts";
 import type { RateLimitOptions } from "./rate-limit.ts";
-import { RetrySchema, withRetry } from "./retry.ts";
-import type { RetryOptions } from "./retry.ts";
+import { RETRY_KEY, RetrySchema, withRetry, withRetryElsewhere } from "./retry.ts";
+import type { HandRetry, RetryOptions } from "./retry.ts";
 import { readChannel, runWithConfig } from "./running-task.ts";
 import { withTimeLimit } from "./time-limit.ts";
 import { TokenMeter } from "./token-meter.ts";
@@ -168,7 +168,10 @@ function attemptRunner<State, Update>(
     const inTurn = slots === undefined ? started : () => startable(signal, started, (work) => slots.execute(work));
     const guarded =
       broken === undefined ? inTurn : () => startable(signal, inTurn, (work) => broken(work, signal, what));
-    return retry === undefined ? guarded() : withRetry(retry, signal, guarded);
+    if (retry === undefined) return guarded();
+    const elsewhere: unknown = config.configurable?.[RETRY_KEY];
+    if (typeof elsewhere === "function") return withRetryElsewhere(retry, elsewhere as HandRetry, guarded);
+    return withRetry(retry, signal, guarded);
   };
 }
 

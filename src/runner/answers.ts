@@ -1,8 +1,9 @@
-import type { Checkpointer, StoredSignal, ThreadRecord } from "../checkpoint/index.ts";
+import type { Checkpointer, StoredSignal, ThreadRecord, ThreadOwner } from "../checkpoint/index.ts";
 import { PerdureError } from "../errors/index.ts";
 import { answerProblem, isDueAnswer } from "../nodes/index.ts";
 import type { DueAnswer } from "../nodes/index.ts";
 import type { Question } from "./open-question.ts";
+import { assertOwner } from "./thread-owner.ts";
 import type { ThreadView } from "./thread-view.ts";
 
 /**
@@ -43,13 +44,13 @@ export function nameAnswers(view: ThreadView, answers: Answers): Readonly<Record
 /**
  * Commits a person's answers by interrupt, all or none (I3). Nothing happens when all of them were given before. An approval whose
  * time is over takes none, also before a runner found it due.
- * @throws INTERRUPT_NOT_OPEN, INTERRUPT_ALREADY_ANSWERED, ANSWER_INVALID, RUN_CANCELLED
+ * @throws INTERRUPT_NOT_OPEN, INTERRUPT_ALREADY_ANSWERED, ANSWER_INVALID, RUN_CANCELLED, THREAD_OWNED
  */
 export async function commitAnswers(
   checkpointer: Checkpointer,
   view: ThreadView,
   answers: Readonly<Record<string, unknown>>,
-  now: number,
+  { now, owner }: { readonly now: number; readonly owner: ThreadOwner | undefined },
 ): Promise<void> {
   const given: Given[] = [];
   for (const [id, answer] of Object.entries(answers)) {
@@ -59,6 +60,7 @@ export async function commitAnswers(
   }
   if (given.length === 0) return;
   const refuseCancelled = (record: ThreadRecord): ThreadRecord => {
+    assertOwner(view.threadId, record, owner);
     if (record.cancelled === null) return record;
     throw new PerdureError("RUN_CANCELLED", `Thread "${view.threadId}" was cancelled: ${record.cancelled.reason}.`, {
       hint: "Take it up again with runner.continue first.",

@@ -83,6 +83,7 @@ export async function driveOnce(parts: DriveParts, drive: Drive): Promise<Driven
     ranToEnd: (taskId) => ended.has(taskId),
     onInterrupt: (asked) => context.watch?.asked(asked),
     onFailure: (error) => stop.abort(error),
+    spares: plan.judge && ((taskId, failure) => plan.judge?.spares(taskId, failure) === true),
   });
   const closeSaver = (): void => saver.close();
   signal.addEventListener("abort", closeSaver, { once: true });
@@ -106,6 +107,7 @@ export async function driveOnce(parts: DriveParts, drive: Drive): Promise<Driven
       saver,
       gate,
       config: context.config,
+      now,
       inputStep: plan.inputStep,
       maxSupersteps: plan.lastStep - (view?.step ?? plan.inputStep) - 1,
       ...(plan.input === undefined ? {} : { input: plan.input }),
@@ -161,6 +163,7 @@ async function outcome(
     return { view, error: undefined, stoppedBy: "cancel" }; // I7
   }
   if (reason !== undefined) throw reason;
+  if (view !== undefined && gate.judge?.spared === true) return { view, error: undefined, stoppedBy: gate.stoppedBy };
   const shown = view?.tasks.some(({ id, phase }) => phase === "failed" && gate.admitted.has(id));
   if (view !== undefined && shown !== true && error instanceof GraphRecursionError) {
     return { view, error: undefined, stoppedBy: "maxSteps" }; // H8: cached tasks pass no gate

@@ -1,4 +1,5 @@
 import type { ThreadRecord } from "../checkpoint/index.ts";
+import type { FailureJudge } from "./failure-judge.ts";
 import type { GatePlan } from "./task-gate.ts";
 import { isUncommitted, toThreadState } from "./thread-view.ts";
 import type { ThreadView } from "./thread-view.ts";
@@ -19,6 +20,8 @@ export interface DrivePlan {
   readonly inputStep: number;
   readonly lastStep: number;
   readonly deadline?: number | undefined;
+  /** Who decides about failures; absent where the nodes' own rules do. */
+  readonly judge?: FailureJudge | undefined;
 }
 
 /** The plan as the gate needs it: tasks that wait for an answer or failed before don't run. */
@@ -39,6 +42,7 @@ export function gatePlan(
     headCheckpointId: plan.input === undefined ? view?.checkpointId : undefined,
     lastStep: plan.lastStep,
     deadline: plan.deadline,
+    judge: plan.judge,
     ...options,
   };
 }

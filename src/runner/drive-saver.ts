@@ -38,6 +38,8 @@ export interface DriveSaverOptions {
   /** A question was stored. */
   readonly onInterrupt: (asked: AskedInterrupt) => void;
   /** A commit failed: the drive must stop. */
+  /** Whether a failure is not to be stored, because the caller will try the task again. */
+  readonly spares?: ((taskId: string, error: unknown) => boolean) | undefined;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -275,6 +277,7 @@ export class DriveSaver extends BaseCheckpointSaver {
   #keep(ns: string, taskId: string, writes: PendingWrite[]): PendingWrite[] {
     const kept = writes.filter((write) => !this.#isStoredAnswer(taskId, write));
     const failure = writes.find(([channel]) => channel === CHANNEL.error);
+    if (failure !== undefined && ns === "" && this.#options.spares?.(taskId, failure[1]) === true) return [];
     if (failure !== undefined) {
       const code = this.#codes.get(taskId);
       const stored = code === undefined ? failure[1] : { ...(failure[1] as StoredError), code };

@@ -1,10 +1,11 @@
 import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
-import type { ThreadRecord } from "../checkpoint/index.ts";
+import type { ThreadRecord, ThreadOwner } from "../checkpoint/index.ts";
 import { PerdureError } from "../errors/index.ts";
 import { DriveSaver } from "./drive-saver.ts";
 import type { Driver } from "./driver.ts";
 import { writesByTask } from "./pending-writes.ts";
 import { threadInterrupted } from "./open-question.ts";
+import { assertOwner } from "./thread-owner.ts";
 import type { ThreadView } from "./thread-view.ts";
 import { waitForClock } from "./wait-for-clock.ts";
 
@@ -17,6 +18,8 @@ export interface ForkOptions {
    * @default false
    */
   readonly repeatFinished?: boolean;
+  /** As in the calls that run nodes. @default nobody */
+  readonly owner?: ThreadOwner;
 }
 
 /** How `runner.update` changes the state. */
@@ -26,13 +29,16 @@ export interface UpdateOptions<Node extends string = string> {
    * change drops: the asking node's name puts the change in place of its answer. @default the last node that ran
    */
   readonly asNode?: Node;
+  /** As in the calls that run nodes. @default nobody */
+  readonly owner?: ThreadOwner;
 }
 
 /** Makes a copy of an older checkpoint the head of the thread. What came after it stays in the history. */
 export async function forkThread(driver: Driver, threadId: string, options: ForkOptions): Promise<ThreadView> {
-  const { checkpointId, repeatFinished = false } = options;
+  const { checkpointId, repeatFinished = false, owner } = options;
   return driver.alone(threadId, false, async () => {
     const view = await driver.readExisting(threadId);
+    assertOwner(threadId, view.record, owner);
     const tuple = await driver.checkpointer.getTuple({
       configurable: { thread_id: threadId, checkpoint_ns: "", checkpoint_id: checkpointId },
     });
@@ -74,11 +80,12 @@ export async function updateThread(
   driver: Driver,
   threadId: string,
   values: unknown,
-  { asNode }: UpdateOptions,
+  { asNode, owner }: UpdateOptions,
 ): Promise<ThreadView> {
   return driver.alone(threadId, false, async () => {
     const view = await driver.read(threadId);
     const open = view?.questions.filter(({ interrupt }) => interrupt.kind !== "breakpoint") ?? [];
+    if (view !== undefined) assertOwner(threadId, view.record, owner);
     if (view !== undefined) refuseHalfDone(view);
     if (open.length > 0 && asNode === undefined) {
       throw threadInterrupted(

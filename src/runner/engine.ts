@@ -8,6 +8,8 @@ export interface DriveRequest {
   readonly threadId: string;
   /** A new turn's input; absent to go on from the head. */
   readonly input?: { readonly value: unknown };
+  /** Tells the nodes the time, in milliseconds since the epoch. */
+  readonly now: () => number;
   /** The step of the input of the run under way. */
   readonly inputStep: number;
   /** Most supersteps of this drive, for what the gate does not see. */

@@ -1,9 +1,18 @@
 export { createRunner } from "./runner.ts";
 export type { Runner, RunnerOptions, StreamCommand } from "./runner.ts";
-export type { CallOptions, ContinueOptions, RunOptions, StartOptions, StepOptions } from "./run-options.ts";
+export type {
+  CallOptions,
+  CancelOptions,
+  ContinueOptions,
+  RunOptions,
+  StartOptions,
+  StepOptions,
+} from "./run-options.ts";
 export type { Answers } from "./answers.ts";
 export type { ThreadSignal } from "./thread-operations.ts";
 export type { Breakpoint, OpenInterrupt, ReadyTask, TaskFailure, ThreadState } from "./thread-state.ts";
+export type { ClaimOptions, ReleaseOptions } from "./thread-owner.ts";
+export type { FailedTask, JudgeFailure } from "./failure-judge.ts";
 export type { EventSource, RunEvent } from "./run-event.ts";
 export type { HistoryOptions, ThreadCheckpoint } from "./thread-history.ts";
 export type { ForkOptions, UpdateOptions } from "./edit-thread.ts";

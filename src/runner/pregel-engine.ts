@@ -3,16 +3,17 @@ import { InvalidUpdateError } from "@langchain/langgraph";
 import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
 import type { Checkpointer } from "../checkpoint/index.ts";
 import { PerdureError } from "../errors/index.ts";
-import { INPUT_STEP_KEY } from "../nodes/index.ts";
+import { CLOCK_KEY, INPUT_STEP_KEY } from "../nodes/index.ts";
 import type { CheckpointView, DriveRequest, Engine } from "./engine.ts";
 import type { DriveSaver } from "./drive-saver.ts";
-import { PREGEL_KEY, START_NODE, snapshot, toPregel, withNodes } from "./pregel.ts";
+import { PREGEL_KEY, START_NODE, snapshot, toPregel, withNodes, withoutRetries } from "./pregel.ts";
 import type { FlatChunk, PregelLike, StreamChunk } from "./pregel.ts";
 import { GATE_KEY, gated } from "./task-gate.ts";
 
 /** The engine that drives a graph with LangGraph's own Pregel. */
 export class PregelEngine implements Engine {
   readonly #pregel: PregelLike;
+  #withoutRetries: PregelLike | undefined;
   readonly #checkpointer: Checkpointer;
   readonly inputSupersteps: 0 | 1;
   readonly maxConcurrency: number | undefined;
@@ -42,10 +43,21 @@ export class PregelEngine implements Engine {
     return AsyncLocalStorageProviderSingleton.getInstance().run(undefined, () => this.#stream(request));
   }
 
-  async #stream({ threadId, input, inputStep, maxSupersteps, saver, gate, config, sink }: DriveRequest): Promise<void> {
+  async #stream({
+    threadId,
+    input,
+    inputStep,
+    now,
+    maxSupersteps,
+    saver,
+    gate,
+    config,
+    sink,
+  }: DriveRequest): Promise<void> {
     const { configurable, ...rest } = config;
     const { modes = [], subgraphs = true } = sink ?? {};
-    const stream = await this.#pregel.stream(input === undefined ? null : input.value, {
+    const pregel = gate.judge === undefined ? this.#pregel : (this.#withoutRetries ??= withoutRetries(this.#pregel));
+    const stream = await pregel.stream(input === undefined ? null : input.value, {
       ...rest,
       configurable: {
         ...configurable,
@@ -53,6 +65,7 @@ export class PregelEngine implements Engine {
         [PREGEL_KEY.checkpointer]: saver,
         [GATE_KEY]: gate,
         [INPUT_STEP_KEY]: inputStep,
+        [CLOCK_KEY]: now,
       },
       durability: "sync",
       maxConcurrency: Infinity, // the gate bounds it

@@ -58,6 +58,14 @@ export interface PregelNodeLike {
   readonly isErrorHandler?: boolean;
   /** The node that gets this one's failures. */
   readonly errorHandlerNode?: string;
+  readonly retryPolicy?: {
+    readonly maxAttempts?: number;
+    readonly initialInterval?: number;
+    readonly backoffFactor?: number;
+    readonly maxInterval?: number;
+    readonly jitter?: boolean;
+    readonly retryOn?: (error: unknown) => boolean;
+  };
   readonly subgraphs?: readonly unknown[];
   /** What it was made of: for a subgraph, that graph. */
   readonly bound?: unknown;
@@ -139,10 +147,26 @@ export function withNodes(
       ...pregel,
       nodes,
       checkpointer,
-      // validate() fills this index again where the constructor calls it, and would double a shared one
-      ...(pregel.autoValidate ? { triggerToNodes: {} } : {}),
+      ...ownIndex(pregel),
     }),
   );
+}
+
+/** A copy of the graph that makes one attempt at each of its nodes; subgraphs are as they were. */
+export function withoutRetries(pregel: PregelLike): PregelLike {
+  const nodes = Object.fromEntries(
+    Object.entries(pregel.nodes).map(([name, node]) => {
+      const copy = Object.assign(Object.create(Object.getPrototypeOf(node)) as PregelNodeLike, node);
+      return [name, Object.assign(copy, { retryPolicy: undefined })];
+    }),
+  );
+  const construct = pregel.constructor as new (fields: object) => PregelLike & Validating;
+  return refusingBadInput(new construct({ ...pregel, nodes, retryPolicy: undefined, ...ownIndex(pregel) }));
+}
+
+/** validate() fills this index again where the constructor calls it, and would double a shared one */
+function ownIndex({ autoValidate }: PregelLike): object {
+  return autoValidate ? { triggerToNodes: {} } : {};
 }
 
 /** What Pregel calls before it stores anything; both throw the schema's own errors. */
@@ -189,7 +213,7 @@ function withSubgraph(node: PregelNodeLike): PregelNodeLike {
     }));
   }
   const construct = bound.constructor as new (fields: object) => PregelLike;
-  const subgraph = new construct({ ...bound, nodes, ...(bound.autoValidate ? { triggerToNodes: {} } : {}) });
+  const subgraph = new construct({ ...bound, nodes, ...ownIndex(bound) });
   return Object.assign(Object.create(Object.getPrototypeOf(node)) as PregelNodeLike, node, { bound: subgraph });
 }
 

@@ -1,7 +1,9 @@
+import type { ThreadOwner } from "../checkpoint/index.ts";
 import type { Callbacks } from "@langchain/core/callbacks/manager";
 import { z } from "zod";
 import { PerdureError, parseOptions, show } from "../errors/index.ts";
 import type { DriveConfig } from "./engine.ts";
+import type { JudgeFailure } from "./failure-judge.ts";
 
 /** What every call that may run nodes can be given. */
 export interface CallOptions {
@@ -17,6 +19,8 @@ export interface CallOptions {
   readonly tags?: readonly string[];
   /** How many tasks of a superstep run at the same time. @default all of them */
   readonly maxConcurrency?: number;
+  /** The owner on whose behalf the call is made, for a thread that has one (`runner.claim`). @default nobody */
+  readonly owner?: ThreadOwner;
   /** Stops driving: the call throws the signal's reason, and the thread can be continued. */
   readonly signal?: AbortSignal;
 }
@@ -33,6 +37,11 @@ export interface RunOptions extends CallOptions {
    * signal is committed all the same, and whoever drives goes on with it), `enqueue` waits. @default "reject"
    */
   readonly whenBusy?: "reject" | "enqueue";
+  /**
+   * Whether to drive the thread on. With false only what was given is committed, and the thread is returned as it stands
+   * then: for a caller that runs its tasks by `step`. @default true
+   */
+  readonly drive?: boolean;
 }
 
 /** Options of `runner.start`. */
@@ -57,6 +66,12 @@ export interface ContinueOptions extends RunOptions {
   readonly due?: readonly string[];
 }
 
+/** Options of `runner.cancel`. */
+export interface CancelOptions {
+  /** As in the calls that run nodes. @default nobody */
+  readonly owner?: ThreadOwner;
+}
+
 /** Options of `runner.step`. */
 export interface StepOptions extends CallOptions {
   /** Ids of the ready tasks to run. Those that were finished meanwhile are skipped. @default none: only commits a finished superstep */
@@ -65,6 +80,13 @@ export interface StepOptions extends CallOptions {
   readonly maxSteps?: number;
   /** No further superstep is begun from here on, in milliseconds since the epoch. */
   readonly deadline?: number;
+  /**
+   * Decides about each task that fails, for a caller that makes the attempts itself: "retry" stores nothing of the failure, so
+   * that the task stays ready and its error handler has not its turn yet; "fail" stores it. Neither LangGraph's
+   * `retryPolicy` of the node nor `withPolicies({ retry })` then tries it again within the call.
+   * @default the rules of the node decide, and try again within the call
+   */
+  readonly onFailure?: JudgeFailure;
 }
 
 /** Keys with which LangGraph and the runner drive: an answer or a checkpoint given there would go past the runner's rules. */
@@ -79,6 +101,7 @@ export const DEFAULT_MAX_STEPS = 10_000;
 const LONGEST_TIMER_MS = 2_147_483_647;
 const COUNT = z.number().int().min(1);
 const TEXT = z.string().min(1);
+const OWNER = z.strictObject({ engine: TEXT, name: TEXT, runId: TEXT });
 const FIELDS = {
   callbacks: z.custom<object>((value) => typeof value === "object" && value !== null),
   configurable: z.record(z.string(), z.unknown()).superRefine((configurable, context) => {
@@ -91,7 +114,10 @@ const FIELDS = {
   due: z.array(z.string()),
   maxConcurrency: COUNT,
   maxSteps: COUNT,
+  drive: z.boolean(),
   metadata: z.record(z.string(), z.unknown()),
+  onFailure: z.function(),
+  owner: OWNER,
   runId: TEXT,
   signal: z.instanceof(AbortSignal),
   supersede: z.boolean(),
@@ -99,17 +125,20 @@ const FIELDS = {
   tasks: z.array(z.string()),
   whenBusy: z.enum(["reject", "enqueue"]),
 };
-const CALL = ["callbacks", "configurable", "context", "maxConcurrency", "metadata", "signal", "tags"] as const;
-const RUN = [...CALL, "maxSteps", "whenBusy"] as const;
+const CALL = ["callbacks", "configurable", "context", "maxConcurrency", "metadata", "owner", "signal", "tags"] as const;
+const RUN = [...CALL, "drive", "maxSteps", "whenBusy"] as const;
 const SCHEMAS = {
   start: schemaOf([...RUN, "runId", "supersede"]),
   resume: schemaOf(RUN),
   continue: schemaOf([...RUN, "due"]),
   signal: schemaOf(RUN),
-  step: schemaOf([...CALL, "deadline", "maxSteps", "tasks"]),
+  step: schemaOf([...CALL, "deadline", "maxSteps", "onFailure", "tasks"]),
   history: z.strictObject({ limit: COUNT.optional(), before: TEXT.optional() }),
-  fork: z.strictObject({ checkpointId: TEXT, repeatFinished: z.boolean().optional() }),
-  update: z.strictObject({ asNode: TEXT.optional() }),
+  fork: z.strictObject({ checkpointId: TEXT, repeatFinished: z.boolean().optional(), owner: OWNER.optional() }),
+  update: z.strictObject({ asNode: TEXT.optional(), owner: OWNER.optional() }),
+  claim: z.strictObject({ owner: OWNER, takeOver: z.boolean().optional() }),
+  cancel: z.strictObject({ owner: OWNER.optional() }),
+  release: z.strictObject({ owner: OWNER }),
 };
 const SIGNAL = z.strictObject({ name: TEXT, payload: z.unknown().optional(), id: TEXT.optional() });
 const RUNNER = z.strictObject({

@@ -12,13 +12,15 @@ import type { AskedOf, DrivableGraph, InputOf, NodeOf, OutputOf, UpdateOf, Value
 import { PregelEngine } from "./pregel-engine.ts";
 import type { RunEvent } from "./run-event.ts";
 import { checkOptions, checkReason, checkRunnerOptions, checkSignal, checkThreadId } from "./run-options.ts";
-import type { ContinueOptions, RunOptions, StartOptions, StepOptions } from "./run-options.ts";
+import type { CancelOptions, ContinueOptions, RunOptions, StartOptions, StepOptions } from "./run-options.ts";
 import { RunnerRunnable } from "./runner-runnable.ts";
 import { streamEvents } from "./stream-events.ts";
 import { readHistory } from "./thread-history.ts";
 import type { HistoryOptions, ThreadCheckpoint } from "./thread-history.ts";
 import { ThreadOperations } from "./thread-operations.ts";
 import type { ThreadSignal } from "./thread-operations.ts";
+import { claimThread, releaseThread } from "./thread-owner.ts";
+import type { ClaimOptions, ReleaseOptions } from "./thread-owner.ts";
 import type { ThreadState } from "./thread-state.ts";
 import { toThreadState } from "./thread-view.ts";
 
@@ -133,7 +135,18 @@ export interface Runner<
    * Stops the thread wherever it is driven: aborts the signal of running nodes, and whatever they
    * return later is not applied (I7). `continue` takes it up again.
    */
-  cancel(threadId: string, reason: string): Promise<ThreadState<Values, Node, Asked>>;
+  cancel(threadId: string, reason: string, options?: CancelOptions): Promise<ThreadState<Values, Node, Asked>>;
+
+  /**
+   * Makes the thread an owner's, such as a Temporal run's: until `release` every other call that starts, answers,
+   * continues or changes it is refused with THREAD_OWNED. Drives nothing. A later run of the same owner may claim
+   * it from an earlier one, never the other way round.
+   * @throws THREAD_OWNED, THREAD_BUSY while somebody drives it who is not its owner, THREAD_NOT_FOUND
+   */
+  claim(threadId: string, options: ClaimOptions): Promise<ThreadState<Values, Node, Asked>>;
+
+  /** Gives the thread back to whoever wants to drive it. Of a thread that is somebody else's by now, nothing changes. */
+  release(threadId: string, options: ReleaseOptions): Promise<ThreadState<Values, Node, Asked>>;
 
   /**
    * The runner as a LangChain Runnable, for wherever a compiled graph goes: `thread_id` from
@@ -216,10 +229,21 @@ export function createRunner<const G extends DrivableGraph>(
       checkOptions("update", updateOptions);
       return stateOf({ view: await updateThread(driver, threadId, values, updateOptions) });
     },
-    async cancel(threadId, reason) {
+    async cancel(threadId, reason, cancelOptions = {}) {
       checkThreadId(threadId);
       checkReason(reason);
-      return stateOf({ view: await threads.cancel(threadId, reason) });
+      checkOptions("cancel", cancelOptions);
+      return stateOf({ view: await threads.cancel(threadId, reason, cancelOptions.owner) });
+    },
+    async claim(threadId, claimOptions) {
+      checkThreadId(threadId);
+      checkOptions("claim", claimOptions);
+      return stateOf({ view: await claimThread(driver, threadId, claimOptions) });
+    },
+    async release(threadId, releaseOptions) {
+      checkThreadId(threadId);
+      checkOptions("release", releaseOptions);
+      return stateOf({ view: await releaseThread(driver, threadId, releaseOptions) });
     },
     asRunnable() {
       return new RunnerRunnable<InputOf<G>, OutputOf<G>>(driver, threads, name);

@@ -3,6 +3,7 @@ import { GraphInterrupt, isGraphBubbleUp, isGraphInterrupt } from "@langchain/la
 import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 import { beginAttempt } from "../nodes/index.ts";
 import type { DriveSaver } from "./drive-saver.ts";
+import type { FailureJudge } from "./failure-judge.ts";
 import { BREAKPOINT_INSIDE } from "./pending-writes.ts";
 import { TaskSlots } from "./task-slots.ts";
 import { PREGEL_KEY, goingOn } from "./pregel.ts";
@@ -23,6 +24,8 @@ export interface GatePlan {
   readonly now: () => number;
   /** How many tasks run at the same time; absent for all. */
   readonly maxConcurrency: number | undefined;
+  /** Who decides about failures; absent where the nodes' own rules do. */
+  readonly judge?: FailureJudge | undefined;
 }
 
 /** What happens to a task, for whoever watches. */
@@ -54,6 +57,8 @@ export class TaskGate {
   readonly #watcher: TaskWatcher | undefined;
   readonly #ended: Set<string>;
   readonly #slots: TaskSlots | undefined;
+  /** Who decides about failures, where that is not left to the nodes' own rules. */
+  readonly judge: FailureJudge | undefined;
   /** Aborts when the drive is to stop. */
   readonly signal: AbortSignal;
   /** Supersteps of which a task failed: there LangGraph aborts the others. */
@@ -78,6 +83,7 @@ export class TaskGate {
     this.#ended = ended;
     this.#watcher = watcher;
     this.signal = signal;
+    this.judge = plan.judge;
     setMaxListeners(0, signal);
     this.#slots = plan.maxConcurrency === undefined ? undefined : new TaskSlots(plan.maxConcurrency, signal);
   }
@@ -91,7 +97,10 @@ export class TaskGate {
     const result = this.#saver.resultOf(id);
     if (result !== undefined) return replay(result, config); // I2
     if (!this.#admits(failedTask ?? id, config)) throw new GraphInterrupt([]);
+    // what fails outside of the gate, by its time limit, comes here first by its handler
+    if (failedTask !== undefined && this.judge?.spares(failedTask, timedOut()) === true) throw new GraphInterrupt([]);
     this.admitted.add(failedTask ?? id);
+    this.judge?.begins(id, name, node);
     const task: RunningTask = { id, node: name, step: stepOf(config) };
     // I1, I2: what this task builds on, the run's input first of all, is stored before it begins
     const stored = this.#saver.stored();
@@ -122,6 +131,8 @@ export class TaskGate {
       if (!isGraphBubbleUp(error) && node.errorHandlerNode === undefined) this.#failedSteps.add(task.step);
       this.#saver.failedWith(id, error);
       this.#watcher?.ended(task, error);
+      if (!isGraphBubbleUp(error) && !this.signal.aborted && this.judge?.spares(id, error) === true)
+        throw new GraphInterrupt([]);
       throw error;
     }
   }
@@ -145,7 +156,13 @@ export class TaskGate {
    */
   #shield(config: TaskConfig, { stepTimeout }: GatedNode): TaskConfig {
     const { maxConcurrency: _, ...rest } = goingOn(config);
-    return { ...rest, recursionLimit: NO_RECURSION_LIMIT, signal: this.#signalFor(config, stepTimeout !== undefined) };
+    const configurable = this.judge === undefined ? rest.configurable : { ...rest.configurable, ...this.judge.port };
+    return {
+      ...rest,
+      ...(configurable === undefined ? {} : { configurable }),
+      recursionLimit: NO_RECURSION_LIMIT,
+      signal: this.#signalFor(config, stepTimeout !== undefined),
+    };
   }
 
   #signalFor(config: TaskConfig, stepIsTimed: boolean): AbortSignal {
@@ -205,6 +222,10 @@ function stepOf(config: TaskConfig): number {
 function replay(result: readonly (readonly [string, unknown])[], config: TaskConfig): undefined {
   const send = config.configurable?.[PREGEL_KEY.send] as (writes: unknown) => void;
   send(result.map(([channel, value]) => [channel, value]));
+}
+
+function timedOut(): Error {
+  return Object.assign(new Error("The node took longer than its time limit."), { name: "NodeTimeoutError" });
 }
 
 function isTimeout(reason: unknown): boolean {

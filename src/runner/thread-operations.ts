@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { isCommand } from "@langchain/langgraph";
-import type { RunRecord, ThreadRecord } from "../checkpoint/index.ts";
+import type { RunRecord, ThreadRecord, ThreadOwner } from "../checkpoint/index.ts";
 import { PerdureError } from "../errors/index.ts";
 import { commitAnswers, commitDue, commitSignals, nameAnswers } from "./answers.ts";
 import type { Answers } from "./answers.ts";
@@ -9,9 +9,11 @@ import { mayGoOn } from "./drive-plan.ts";
 import type { DrivePlan } from "./drive-plan.ts";
 import type { DriveContext, DriveWatch, Driven } from "./drive-once.ts";
 import type { Driver } from "./driver.ts";
+import { FailureJudge } from "./failure-judge.ts";
 import { threadInterrupted } from "./open-question.ts";
 import { DEFAULT_MAX_STEPS, driveConfig } from "./run-options.ts";
 import type { CallOptions, ContinueOptions, RunOptions, StartOptions, StepOptions } from "./run-options.ts";
+import { assertNotPast, assertOwner, ownedBy } from "./thread-owner.ts";
 import { toThreadState } from "./thread-view.ts";
 import type { ThreadView } from "./thread-view.ts";
 
@@ -46,19 +48,24 @@ export class ThreadOperations {
     // After a loss the run's id tells whether the input is in.
     const { runId = randomUUID(), maxSteps = DEFAULT_MAX_STEPS } = options;
     const driven = await this.#drive(threadId, options, watch, (view, before) => {
-      if (view !== undefined && before.run?.id === runId) return this.#planToGoOn(view, options.maxSteps, true);
+      assertStartable(threadId, view, before, options.owner);
+      if (view !== undefined && before.run?.id === runId) {
+        return options.drive === false ? undefined : this.#planToGoOn(view, options.maxSteps, true);
+      }
       const dropped = view === undefined ? undefined : this.#mayStart(view, options.supersede ?? false);
       const inputStep = (view?.step ?? -2) + 1; // as LangGraph counts
       const at = new Date(this.#driver.now()).toISOString();
       const run: RunRecord = { id: runId, inputStep, startedAt: at, maxSteps };
       const record = (stored: ThreadRecord): ThreadRecord => ({
-        ...stored,
+        ...ownedBy(stored, options.owner),
         run,
         cancelled: null,
         superseded: dropped === undefined ? stored.superseded : [...stored.superseded, { interruptIds: dropped, at }],
       });
       const lastStep = this.#lastStep({ ...before, run });
-      return { input: { value: input }, runId, record, retryFailed: false, inputStep, lastStep };
+      // a deadline that is over lets no task of the turn begin
+      const deadline = options.drive === false ? -Infinity : undefined;
+      return { input: { value: input }, runId, record, retryFailed: false, inputStep, lastStep, deadline };
     });
     if (driven === undefined) throw threadBusy(threadId); // H6
     return driven;
@@ -70,8 +77,9 @@ export class ThreadOperations {
     await this.#driver.outlast(options.signal, async () => {
       const view = await this.#driver.readExisting(threadId);
       named = nameAnswers(view, named); // once: tried again, a bare answer could find the next question open
-      await commitAnswers(checkpointer, view, named, now());
+      await commitAnswers(checkpointer, view, named, { now: now(), owner: options.owner });
     });
+    if (options.drive === false) return asFound(await this.#driver.readExisting(threadId));
     return this.#goOn(threadId, options, watch, false);
   }
 
@@ -81,17 +89,19 @@ export class ThreadOperations {
     let tries = 0;
     const kept = await this.#driver.outlast(options.signal, async () => {
       tries += 1;
-      await checkpointer.updateRecord(threadId, (record) =>
-        record.signals.some((stored) => stored.id === id) || record.takenSignals?.includes(id) === true
-          ? record
-          : { ...record, signals: [...record.signals, { id, name, payload, at: new Date(now()).toISOString() }] },
-      );
+      await checkpointer.updateRecord(threadId, (record) => {
+        if (record.signals.some((stored) => stored.id === id) || record.takenSignals?.includes(id) === true)
+          return record;
+        assertOwner(threadId, record, options.owner);
+        return { ...record, signals: [...record.signals, { id, name, payload, at: new Date(now()).toISOString() }] };
+      });
       const view = await this.#driver.read(threadId);
       if (view === undefined) return undefined; // kept for a thread that is yet to be started
       const isGiven = await commitSignals(checkpointer, view);
       return { view, isGiven: isGiven || tries > 1 }; // or it was, by a try whose end we did not hear of
     });
     if (kept === undefined) return undefined;
+    if (options.drive === false) return asFound(await this.#driver.readExisting(threadId));
     return kept.isGiven ? this.#goOn(threadId, options, undefined, false) : asFound(kept.view);
   }
 
@@ -99,6 +109,7 @@ export class ThreadOperations {
     const { checkpointer, now } = this.#driver;
     await this.#driver.outlast(options.signal, async () => {
       const existing = await this.#driver.readExisting(threadId);
+      assertOwner(threadId, existing.record, options.owner);
       if (existing.record.cancelled !== null && existing.tasks.length > 0) {
         await checkpointer.updateRecord(threadId, (record) =>
           record.epoch === existing.record.epoch ? { ...record, cancelled: null, epoch: record.epoch + 1 } : record,
@@ -107,12 +118,14 @@ export class ThreadOperations {
       await commitDue(checkpointer, existing, now(), options.due);
       await commitSignals(checkpointer, await this.#driver.readExisting(threadId));
     });
+    if (options.drive === false) return asFound(await this.#driver.readExisting(threadId));
     return this.#goOn(threadId, options, watch, true);
   }
 
   step(threadId: string, options: StepOptions, watch?: DriveWatch): Promise<Driven> {
-    const { tasks = [], maxSteps = 1, deadline } = options;
+    const { tasks = [], maxSteps = 1, deadline, onFailure } = options;
     return this.#driver.driveBeside(threadId, this.#context(options, watch), (view): DrivePlan | undefined => {
+      assertOwner(threadId, view.record, options.owner);
       if (view.record.cancelled !== null || view.tasks.length === 0) return undefined;
       const waiting = view.tasks.find(({ id, phase }) => phase === "waiting" && tasks.includes(id));
       if (waiting !== undefined) {
@@ -136,19 +149,23 @@ export class ThreadOperations {
         inputStep: inputStepOf(view.record),
         lastStep: Math.min(lastStep, view.step + maxSteps),
         deadline,
+        judge: onFailure && new FailureJudge(onFailure),
       };
     });
   }
 
-  async cancel(threadId: string, reason: string): Promise<ThreadView> {
+  async cancel(threadId: string, reason: string, owner: ThreadOwner | undefined): Promise<ThreadView> {
     const { checkpointer, now } = this.#driver;
     const view = await this.#driver.readExisting(threadId);
     if (view.tasks.length === 0) return view;
-    await checkpointer.updateRecord(threadId, (record) => ({
-      ...record,
-      epoch: record.epoch + 1, // what runs elsewhere can't commit any more
-      cancelled: { reason, at: new Date(now()).toISOString() },
-    }));
+    await checkpointer.updateRecord(threadId, (record) => {
+      assertOwner(threadId, record, owner);
+      return {
+        ...record,
+        epoch: record.epoch + 1, // what runs elsewhere can't commit any more
+        cancelled: { reason, at: new Date(now()).toISOString() },
+      };
+    });
     await this.#driver.stop(threadId);
     return this.#driver.readExisting(threadId);
   }
@@ -160,12 +177,11 @@ export class ThreadOperations {
     watch: DriveWatch | undefined,
     retryFailed: boolean,
   ): Promise<Driven> {
-    const driven = await this.#drive(
-      threadId,
-      options,
-      watch,
-      (view) => view && this.#planToGoOn(view, options.maxSteps, retryFailed),
-    );
+    const driven = await this.#drive(threadId, options, watch, (view) => {
+      if (view === undefined) return undefined;
+      assertOwner(threadId, view.record, options.owner);
+      return this.#planToGoOn(view, options.maxSteps, retryFailed);
+    });
     if (driven !== undefined) return driven;
     if (retryFailed) throw threadBusy(threadId);
     return asFound(await this.#driver.outlast(options.signal, () => this.#driver.readExisting(threadId)));
@@ -223,6 +239,18 @@ export class ThreadOperations {
       { hint: "Nothing is lost. Raise maxSteps to go on, and look whether the graph goes round in circles." },
     );
   }
+}
+
+/** A finished thread takes a new turn from anybody: its owner has nothing left to drive. @throws THREAD_OWNED */
+function assertStartable(
+  threadId: string,
+  view: ThreadView | undefined,
+  record: ThreadRecord,
+  by: ThreadOwner | undefined,
+): void {
+  if (by !== undefined) assertNotPast(threadId, record, by);
+  const isOver = view !== undefined && view.tasks.length === 0;
+  if (!isOver && record.owner !== undefined) assertOwner(threadId, record, by);
 }
 
 /** A thread that no runner started is taken for one in its first turn. */

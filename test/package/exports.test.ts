@@ -31,7 +31,10 @@ describe("the exports map", () => {
   it("has a subpath for each room of src", () => {
     const rooms = readdirSync(join(root, "src"), { withFileTypes: true }).filter((entry) => entry.isDirectory());
     const subpaths = entries.map(([subpath]) => subpath).filter((subpath) => subpath !== ".");
-    expect(subpaths.sort()).toEqual(rooms.map(({ name }) => `./${name}`).sort());
+    // The bridge has one for each place where its code runs.
+    const bridge = ["client", "worker", "workflow"].map((place) => `./temporal/${place}`);
+    const own = rooms.flatMap(({ name }) => (name === "temporal-bridge" ? bridge : [`./${name}`]));
+    expect(subpaths.sort()).toEqual(own.sort());
   });
 
   it.each(entries)("%s leads to a source file, and to what the build makes of it", (_subpath, conditions) => {
@@ -46,8 +49,14 @@ describe("the exports map", () => {
     expect(Object.keys(conditions)).toEqual(["perdure-source", "types", "default"]);
   });
 
-  it("can be imported whole, with named exports only, and no optional peer is asked for", async () => {
-    const names = entries.map(([subpath]) => `perdure${subpath.slice(1)}`);
+  it.each([
+    ["can be imported, with named exports only, and no optional peer is asked for", false],
+    ["loads the bridge to Temporal by subpaths of its own, which ask for nothing but Temporal", true],
+  ])("%s", async (_promise, isBridge) => {
+    const subpaths = entries
+      .map(([subpath]) => subpath)
+      .filter((subpath) => subpath.startsWith("./temporal/") === isBridge);
+    const names = subpaths.map((subpath) => `perdure${subpath.slice(1)}`);
     const { stdout } = await promisify(execFile)(
       process.execPath,
       [
@@ -60,6 +69,8 @@ describe("the exports map", () => {
       ],
       { cwd: root },
     );
-    expect(JSON.parse(stdout)).toEqual({ imported: names, asked: [] });
+    const { imported, asked } = JSON.parse(stdout) as { imported: string[]; asked: string[] };
+    expect(imported).toEqual(names);
+    expect(asked.filter((peer) => !(isBridge && peer.startsWith("@temporalio/")))).toEqual([]);
   });
 });

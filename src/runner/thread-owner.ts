@@ -1,0 +1,89 @@
+import type { ThreadOwner, ThreadRecord } from "../checkpoint/index.ts";
+import { PerdureError } from "../errors/index.ts";
+import type { Driver } from "./driver.ts";
+import type { ThreadView } from "./thread-view.ts";
+
+/** Options of `runner.claim`. */
+export interface ClaimOptions {
+  /** Who is to drive the thread from now on. */
+  readonly owner: ThreadOwner;
+  /** Also when somebody else owns it, who is then shut out. @default false */
+  readonly takeOver?: boolean;
+}
+
+/** Options of `runner.release`. */
+export interface ReleaseOptions {
+  /** Who drove the thread. */
+  readonly owner: ThreadOwner;
+}
+
+/** So many earlier runs of owners are remembered. */
+const PAST_RUNS_KEPT = 100;
+
+/** Refuses whoever is not the owner: of a thread that has one, and on behalf of one. @throws THREAD_OWNED */
+export function assertOwner(threadId: string, { owner }: ThreadRecord, by: ThreadOwner | undefined): void {
+  if (owner === undefined ? by === undefined : isSameRun(owner, by)) return;
+  throw owned(threadId, owner);
+}
+
+/** Refuses a run that was the owner before. @throws THREAD_OWNED */
+export function assertNotPast(threadId: string, { owner, pastOwners = [] }: ThreadRecord, by: ThreadOwner): void {
+  if (pastOwners.includes(by.runId)) throw owned(threadId, owner);
+}
+
+/** The record of a thread that nobody drives, with another owner or none. */
+export function ownedBy(record: ThreadRecord, owner: ThreadOwner | undefined): ThreadRecord {
+  const { owner: before, pastOwners = [], ...rest } = record;
+  if (before !== undefined && isSameRun(before, owner)) return record;
+  const past = before === undefined ? pastOwners : [...pastOwners, before.runId].slice(-PAST_RUNS_KEPT);
+  return {
+    ...rest,
+    ...(past.length === 0 ? {} : { pastOwners: past }),
+    ...(owner === undefined ? {} : { owner: { engine: owner.engine, name: owner.name, runId: owner.runId } }),
+  };
+}
+
+/** See `runner.claim`. */
+export async function claimThread(driver: Driver, threadId: string, options: ClaimOptions): Promise<ThreadView> {
+  const claim = async (): Promise<void> => {
+    await driver.checkpointer.updateRecord(threadId, (record) => claimed(threadId, record, options));
+  };
+  const { record } = await driver.readExisting(threadId);
+  // Who drives it for nobody is not disturbed; an owner that is followed by another has no say any more.
+  if (record.owner === undefined) await driver.alone(threadId, false, claim);
+  else if (!isSameRun(record.owner, options.owner)) {
+    await claim();
+    await driver.stop(threadId);
+    await driver.alone(threadId, true, async () => {});
+  }
+  return driver.readExisting(threadId);
+}
+
+/** See `runner.release`. */
+export async function releaseThread(driver: Driver, threadId: string, { owner }: ReleaseOptions): Promise<ThreadView> {
+  await driver.checkpointer.updateRecord(threadId, (record) =>
+    record.owner !== undefined && isSameRun(record.owner, owner) ? ownedBy(record, undefined) : record,
+  );
+  return driver.readExisting(threadId);
+}
+
+/** Raises the epoch, so that what the owner before has under way can't be committed any more. */
+function claimed(threadId: string, record: ThreadRecord, { owner, takeOver }: ClaimOptions): ThreadRecord {
+  const before = record.owner;
+  if (before !== undefined && isSameRun(before, owner)) return record;
+  assertNotPast(threadId, record, owner);
+  const isSuccessor = before?.engine === owner.engine && before.name === owner.name;
+  if (before !== undefined && !isSuccessor && takeOver !== true) throw owned(threadId, before);
+  return { ...ownedBy(record, owner), epoch: record.epoch + 1 };
+}
+
+function isSameRun(owner: ThreadOwner, by: ThreadOwner | undefined): boolean {
+  return owner.engine === by?.engine && owner.name === by.name && owner.runId === by.runId;
+}
+
+function owned(threadId: string, owner: ThreadOwner | undefined): PerdureError {
+  const driver = owner === undefined ? "no owner" : `run "${owner.runId}" of "${owner.name}" (${owner.engine})`;
+  return new PerdureError("THREAD_OWNED", `Thread "${threadId}" is driven by ${driver}.`, {
+    hint: "Use that engine's executor, have it release the thread, or take it over with runner.claim.",
+  });
+}

@@ -1,0 +1,78 @@
+import {
+  ApplicationFailure,
+  CancelledFailure,
+  TerminatedFailure,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from "@temporalio/client";
+import { ERROR_CODES, PerdureError } from "../../errors/index.ts";
+import type { ErrorCode } from "../../errors/index.ts";
+import { NODE_FAILED } from "../shared/names.ts";
+
+/** Does something with a run, and throws what went wrong in the library's own terms. */
+export async function reaching<T>(id: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw explained(id, error);
+  }
+}
+
+function explained(id: string, error: unknown): unknown {
+  if (error instanceof WorkflowNotFoundError) {
+    return new PerdureError("RUN_NOT_FOUND", `Temporal has no run "${id}" under way.`, {
+      hint: "Check the id and the namespace. A run that is done takes no answers and signals.",
+      cause: error,
+    });
+  }
+  if (error instanceof WorkflowExecutionAlreadyStartedError) {
+    return new PerdureError("THREAD_BUSY", `Run "${id}" is under way already.`, {
+      hint: "Wait for its result, answer or cancel it, or choose another id.",
+      cause: error,
+    });
+  }
+  if (error instanceof WorkflowUpdateFailedError) return failure(id, error.cause, error);
+  if (error instanceof WorkflowFailedError) return failure(id, error.cause, error);
+  return error;
+}
+
+function failure(id: string, thrown: Error | undefined, error: Error): unknown {
+  const cause = applicationFailure(thrown);
+  if (thrown instanceof CancelledFailure || thrown instanceof TerminatedFailure) {
+    return new PerdureError("RUN_CANCELLED", `Run "${id}" was cancelled.`, {
+      hint: "The thread stands where it was stopped: execute without an input goes on with it.",
+      cause: error,
+    });
+  }
+  if (cause === undefined) return error;
+  const { type, message } = cause;
+  if (type === NODE_FAILED) {
+    return new PerdureError("RUN_FAILED", `Run "${id}" failed: ${message}.`, {
+      hint: "The thread stands before the node that failed: execute without an input tries it again.",
+      cause,
+    });
+  }
+  if (!isCode(type)) return error;
+  const { hint } = (cause.details?.[0] ?? {}) as { hint?: string };
+  return new PerdureError(type, plain(message, type, hint), { hint: hint ?? "", cause: error });
+}
+
+/** The failure below what Temporal wraps around it. */
+function applicationFailure(error: Error | undefined): ApplicationFailure | undefined {
+  let inner: unknown = error;
+  while (inner instanceof Error && !(inner instanceof ApplicationFailure)) inner = inner.cause;
+  return inner instanceof ApplicationFailure ? inner : undefined;
+}
+
+/** A PerdureError's message holds its code and hint; a new one adds them. */
+function plain(message: string, code: string, hint = ""): string {
+  const start = `${code}: `;
+  const withoutCode = message.startsWith(start) ? message.slice(start.length) : message;
+  return withoutCode.endsWith(hint) ? withoutCode.slice(0, withoutCode.length - hint.length).trimEnd() : withoutCode;
+}
+
+function isCode(type: string | null | undefined): type is ErrorCode {
+  return (ERROR_CODES as readonly unknown[]).includes(type);
+}

@@ -1,0 +1,12 @@
+export { createTemporalExecutor } from "./create-temporal-executor.ts";
+export type { TemporalExecutor, TemporalExecutorOptions } from "./create-temporal-executor.ts";
+export type {
+  DurableExecutor,
+  ExecuteOptions,
+  ListRunsOptions,
+  RunHandle,
+  RunState,
+  RunStatus,
+  RunSummary,
+  StartedRun,
+} from "../../executor/index.ts";

@@ -1,0 +1,21 @@
+/** The workflow type that drives a graph. */
+export const RUN_GRAPH = "runGraph";
+
+/** Activity types, as they stand in Temporal's UI. */
+export const ACTIVITY = {
+  start: "graphStart",
+  tasks: "graphTasks",
+  answers: "graphAnswers",
+  close: "graphClose",
+} as const;
+
+/** Names by which a client reaches a run. */
+export const HANDLER = {
+  resume: "resume",
+  release: "release",
+  signal: "signal",
+  state: "state",
+} as const;
+
+/** The type of the failure that a run ends with when a node failed; its details are the report that says so. */
+export const NODE_FAILED = "NODE_FAILED";

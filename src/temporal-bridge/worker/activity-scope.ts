@@ -1,0 +1,81 @@
+import { ApplicationFailure, Context, asyncLocalStorage } from "@temporalio/activity";
+import { isPerdureError } from "../../errors/index.ts";
+import type { ErrorCode } from "../../errors/index.ts";
+import type { ThreadOwner } from "../../checkpoint/index.ts";
+
+/** What is as it is for a moment only: another attempt may go better. */
+const PASSING = new Set<ErrorCode>([
+  "CHECKPOINTER_CLOSED",
+  "CHECKPOINTER_LOCKED",
+  "CHECKPOINTER_UNREACHABLE",
+  "CHECKPOINT_CONFLICT",
+  "THREAD_BUSY",
+]);
+
+/** The running activity, as far as the bridge needs it. */
+export interface ActivityScope {
+  readonly threadId: string;
+  readonly owner: ThreadOwner;
+  /** Aborts when the activity is cancelled, or its worker is shut down. */
+  readonly signal: AbortSignal;
+  readonly attempt: number;
+  /** What the attempt before has left. */
+  readonly left: unknown;
+  /** Leaves something for the next attempt. */
+  leave(details: unknown): void;
+}
+
+/** Runs the work of an activity: with heartbeats, and with errors that say whether another attempt may help. */
+export async function inActivity<T>(work: (scope: ActivityScope) => Promise<T>): Promise<T> {
+  const context = Context.current();
+  begun.set(context, performance.now());
+  const { info, cancellationSignal } = context;
+  const { workflowId = "", runId = "" } = info.workflowExecution ?? {};
+  let details: unknown = info.heartbeatDetails;
+  const beat = setInterval(() => context.heartbeat(details), (info.heartbeatTimeoutMs ?? 30_000) / 3);
+  try {
+    return await work({
+      threadId: workflowId,
+      owner: { engine: "temporal", name: `${info.workflowNamespace}/${workflowId}`, runId },
+      signal: cancellationSignal,
+      attempt: info.attempt,
+      left: info.heartbeatDetails,
+      leave: (left) => {
+        details = left;
+        context.heartbeat(left);
+      },
+    });
+  } catch (error) {
+    if (!cancellationSignal.aborted) throw failureOf(error);
+    // only what the workflow asked for is a cancel: a worker that stops leaves the rest to others
+    if (context.cancellationDetails?.cancelRequested === true) throw cancellationSignal.reason as Error;
+    throw ApplicationFailure.create({ type: "WORKER_STOPPED", message: String(cancellationSignal.reason) });
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+/** When activities began, by the clock of this process. */
+const begun = new WeakMap<Context, number>();
+
+/** The time in the running activity, in milliseconds since the epoch: the server's, where that is ahead. It skips time in tests. */
+export function activityNow(): number {
+  const context = asyncLocalStorage.getStore();
+  const startedAt = context && begun.get(context);
+  if (context === undefined || startedAt === undefined) return Date.now();
+  return Math.max(
+    Date.now(),
+    Math.ceil(context.info.currentAttemptScheduledTimestampMs + performance.now() - startedAt),
+  );
+}
+
+function failureOf(error: unknown): Error {
+  if (error instanceof ApplicationFailure || !(error instanceof Error)) return error as Error;
+  if (!isPerdureError(error)) return error;
+  return ApplicationFailure.create({
+    type: error.code,
+    message: error.message,
+    nonRetryable: !PASSING.has(error.code),
+    details: [{ hint: error.hint }],
+  });
+}

@@ -1,0 +1,319 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  isCancellation,
+  upsertMemo,
+  workflowInfo,
+} from "@temporalio/workflow";
+import { NODE_FAILED } from "../shared/names.ts";
+import type {
+  AnswersRequest,
+  CarriedRun,
+  Report,
+  RunGraphArgs,
+  RunPlace,
+  RunResult,
+  RunSettings,
+  SignalArgs,
+  ThreadReport,
+  WireState,
+  WireValue,
+} from "../shared/protocol.ts";
+import * as activities from "./activities.ts";
+import { AnswerRules } from "./answer-rules.ts";
+import { batchesOf } from "./batches.ts";
+import type { Batch } from "./batches.ts";
+
+/** One run of the workflow: what it knows of the thread, what is under way, and what is to be done next. */
+export class GraphRun {
+  readonly #args: RunGraphArgs;
+  readonly #answers: AnswerRules;
+  /** The newest that was reported. */
+  #report: ThreadReport | undefined;
+  #settings: RunSettings | undefined;
+  /** Tasks that activities run now. */
+  readonly #running = new Set<string>();
+  /** Tasks that activities have run since the thread stands where it stands. */
+  readonly #ran = new Set<string>();
+  /** Activities under way. */
+  #inFlight = 0;
+  /** Whether any two of those under way ran at the same time: what they report is then not the last word. */
+  #overlapped = false;
+  #isStale = false;
+  /** Signals that were not handed to the thread yet. */
+  #signals: SignalArgs[] = [];
+  /** Interrupts that were named as due. */
+  readonly #named = new Set<string>();
+  #failure: { readonly error: unknown } | undefined;
+  #isReleasing = false;
+  /** Grows with everything that may change what is to be done. */
+  #changes = 0;
+  #status: "running" | "interrupted" = "running";
+
+  constructor(args: RunGraphArgs) {
+    this.#args = args;
+    this.#report = args.carried?.report;
+    this.#settings = args.carried?.settings;
+    this.#answers = new AnswerRules(args.carried?.asked);
+  }
+
+  /** Drives the thread until it is done. */
+  async run(): Promise<RunResult> {
+    try {
+      return await this.#drive();
+    } catch (error) {
+      if (isContinuing(error)) throw error;
+      const cancel = isCancellation(error) ? "The Temporal workflow was cancelled." : undefined;
+      await CancellationScope.nonCancellable(() => activities.close({ ...this.#place(), ...(cancel && { cancel }) }));
+      throw error;
+    }
+  }
+
+  /** Where the thread stands, without its values. */
+  state(): WireState {
+    const report = this.#report;
+    const tasks = Object.entries(report?.tasks ?? {}).flatMap(([node, ids]) => ids.map((id) => ({ id, node })));
+    return {
+      graph: this.#args.graph,
+      status: report?.status ?? "ready",
+      checkpointId: report?.checkpointId ?? null,
+      step: report?.step ?? -1,
+      next: report?.next ?? tasks.map(({ node }) => node),
+      tasks,
+      interrupts: this.#answers.unanswered(report?.interrupts ?? []),
+    };
+  }
+
+  /** Refuses answers that fit no question; nothing of it is recorded. */
+  checkAnswers(answers: unknown): void {
+    this.#answers.check(answers, this.#report?.interrupts ?? []);
+  }
+
+  /** Commits answers; returns where the thread stands then. */
+  async resume(given: unknown): Promise<WireState> {
+    const answers: Record<string, WireValue> = this.#answers.check(given, this.#report?.interrupts ?? []);
+    if (Object.keys(answers).length > 0) {
+      this.#answers.give(answers);
+      try {
+        await this.#commit({ answers }, "answers");
+      } catch (error) {
+        this.#answers.take(answers);
+        throw error instanceof ActivityFailure && error.cause instanceof ApplicationFailure ? error.cause : error;
+      }
+    }
+    return this.state();
+  }
+
+  /** Keeps a signal until somebody asks for one. */
+  signal(signal: SignalArgs): void {
+    this.#signals.push(signal);
+    this.#changes += 1;
+  }
+
+  /** Has the run end with the thread as it stands, so that others may drive it. */
+  async release(): Promise<void> {
+    this.#isReleasing = true;
+    this.#changes += 1;
+  }
+
+  async #drive(): Promise<RunResult> {
+    let report = this.#report ?? (await this.#start());
+    for (;;) {
+      const isDraining = this.#isReleasing || this.#failure !== undefined || workflowInfo().continueAsNewSuggested;
+      if (!isDraining) this.#launch(report);
+      if (this.#inFlight > 0) await this.#wait(report);
+      else if (this.#failure !== undefined) throw this.#failure.error;
+      else if (this.#isStale) await this.#look();
+      else if (this.#signals.length > 0 && (isDraining || report.status !== "ready")) await this.#commitSignals();
+      else if (this.#isReleasing) return this.#released();
+      else if (report.status === "interrupted" && !isDraining) await this.#wait(report);
+      else if (report.status === "ready" || report.status === "interrupted") await this.#continueAsNew(report);
+      else return ended(report);
+      report = this.#report ?? report;
+    }
+  }
+
+  async #start(): Promise<ThreadReport> {
+    const { input, supersede, maxSteps } = this.#args;
+    const { report, settings } = await activities.start({
+      ...this.#place(),
+      ...(input === undefined ? {} : { input }),
+      ...(supersede === undefined ? {} : { supersede }),
+      ...(maxSteps === undefined ? {} : { maxSteps }),
+    });
+    this.#settings = settings;
+    this.#take(report);
+    return report;
+  }
+
+  /** Has activities run what can run. */
+  #launch(report: ThreadReport): void {
+    if (this.#settings === undefined) return;
+    const free = this.#settings.maxParallelActivities - this.#inFlight;
+    const batches = batchesOf(report, this.#settings, (id) => this.#running.has(id) || this.#ran.has(id));
+    for (const batch of batches.slice(0, Math.max(0, free))) {
+      const isBeside = this.#inFlight > 0 || batches.length > 1;
+      void this.#runBatch(batch, report, isBeside, this.#settings);
+    }
+  }
+
+  async #runBatch(batch: Batch, report: ThreadReport, beside: boolean, settings: RunSettings): Promise<void> {
+    const { tasks, node } = batch;
+    for (const id of tasks) this.#running.add(id);
+    const summary = `${node ?? Object.keys(report.tasks).join(", ")} · step ${report.step + 1}${tasks.length > 1 ? ` · ${tasks.length} tasks` : ""}`;
+    try {
+      await this.#during(
+        activities.runTasks(
+          {
+            ...this.#place(),
+            tasks,
+            ...(node === undefined ? { burst: true } : { node }),
+            ...(beside ? { beside } : {}),
+          },
+          summary,
+          settings,
+          node === undefined ? undefined : report.nodes?.[node],
+        ),
+      );
+    } catch (error) {
+      this.#failure ??= { error };
+    } finally {
+      for (const id of tasks) {
+        this.#running.delete(id);
+        if (this.#report?.checkpointId === report.checkpointId) this.#ran.add(id);
+      }
+    }
+  }
+
+  /** Commits a finished superstep, if there is one, and looks. */
+  async #look(): Promise<void> {
+    this.#isStale = false;
+    this.#ran.clear();
+    const settings = this.#settings;
+    if (settings === undefined) return;
+    await this.#during(activities.runTasks({ ...this.#place(), tasks: [] }, "look", settings));
+  }
+
+  async #commitSignals(): Promise<void> {
+    const signals = this.#signals;
+    this.#signals = [];
+    await this.#commit({ signals }, "signals");
+  }
+
+  async #commit(what: Pick<AnswersRequest, "answers" | "due" | "signals">, summary: string): Promise<void> {
+    await this.#during(activities.commitAnswers({ ...this.#place(), ...what }, summary));
+    this.#ran.clear();
+  }
+
+  /** Takes in what an activity reports. A failed node is reported too. */
+  async #during(activity: Promise<Report>): Promise<void> {
+    if (this.#inFlight > 0) this.#overlapped = true;
+    this.#inFlight += 1;
+    try {
+      this.#takeReport(await activity);
+    } catch (error) {
+      const report = reportOf(error);
+      if (report === undefined) throw error;
+      this.#takeReport(report);
+    } finally {
+      this.#inFlight -= 1;
+      this.#changes += 1;
+      if (this.#inFlight === 0) {
+        this.#isStale ||= this.#overlapped;
+        this.#overlapped = false;
+      }
+    }
+  }
+
+  #takeReport(report: Report): void {
+    if (report.kind === "thread") this.#take(report);
+  }
+
+  #take(report: ThreadReport): void {
+    const before = this.#report?.checkpointId ?? "";
+    if (report.checkpointId < before) return;
+    if (report.checkpointId > before) this.#ran.clear();
+    this.#report = report;
+    this.#answers.see(report.interrupts);
+  }
+
+  /** Waits until there is something new, or a question's time is over. */
+  async #wait(report: ThreadReport): Promise<void> {
+    const seen = this.#changes;
+    const isChanged = (): boolean => this.#changes !== seen;
+    const open = this.#answers.unanswered(report.interrupts);
+    const timed = open.filter(({ id, dueAt }) => dueAt !== undefined && !this.#named.has(id));
+    const first = Math.min(...timed.map(({ dueAt = Infinity }) => dueAt));
+    this.#tell(this.#inFlight === 0 ? "interrupted" : "running");
+    if (first === Infinity) return condition(isChanged);
+    if (await condition(isChanged, Math.max(1, first - Date.now()))) return;
+    const due = timed.filter(({ dueAt = Infinity }) => dueAt <= Math.max(first, Date.now())).map(({ id }) => id);
+    for (const id of due) this.#named.add(id);
+    await this.#commit({ due }, "due");
+  }
+
+  /** Shows in lists of workflows whether somebody is waited for. */
+  #tell(status: "running" | "interrupted"): void {
+    if (status === this.#status) return;
+    this.#status = status;
+    upsertMemo({ status });
+  }
+
+  async #released(): Promise<RunResult> {
+    await condition(allHandlersFinished);
+    await activities.close(this.#place());
+    return { released: true };
+  }
+
+  async #continueAsNew(report: ThreadReport): Promise<never> {
+    await condition(allHandlersFinished);
+    const settings = this.#settings;
+    if (settings === undefined) throw new Error("a run that has not begun continues as new");
+    const { input: _, ...args } = this.#args;
+    const carried: CarriedRun = { report: this.#report ?? report, settings, asked: this.#answers.asked };
+    return continueAsNew<(args: RunGraphArgs) => Promise<RunResult>>({ ...args, carried });
+  }
+
+  #place(): RunPlace {
+    const { firstExecutionRunId, continuedFromExecutionRunId } = workflowInfo();
+    const { graph, metadata, context } = this.#args;
+    return {
+      graph,
+      turnId: firstExecutionRunId,
+      ...(continuedFromExecutionRunId === undefined ? {} : { previousRunId: continuedFromExecutionRunId }),
+      ...(this.#report === undefined ? {} : { checkpointId: this.#report.checkpointId }),
+      ...(metadata === undefined ? {} : { metadata }),
+      ...(context === undefined ? {} : { context }),
+    };
+  }
+}
+
+/** How a run ends whose thread is at its end. */
+function ended({ status, result, failures = [], reason }: ThreadReport): RunResult {
+  if (status === "done" && result !== undefined) return result;
+  if (status === "cancelled") {
+    throw ApplicationFailure.create({ type: "RUN_CANCELLED", message: reason ?? "", nonRetryable: true });
+  }
+  const [failure] = failures;
+  throw ApplicationFailure.create({
+    type: NODE_FAILED,
+    message: failure === undefined ? "A node failed." : `${failure.node}: ${failure.name}: ${failure.message}`,
+    nonRetryable: true,
+    details: [failures],
+  });
+}
+
+/** What the activity of a failed node reports. */
+function reportOf(error: unknown): Report | undefined {
+  const cause = error instanceof ActivityFailure ? error.cause : undefined;
+  if (!(cause instanceof ApplicationFailure) || cause.type !== NODE_FAILED) return undefined;
+  return cause.details?.[0] as Report | undefined;
+}
+
+function isContinuing(error: unknown): boolean {
+  return error instanceof Error && error.name === "ContinueAsNew";
+}
