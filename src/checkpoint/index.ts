@@ -21,6 +21,8 @@ export type {
 export type { PruneOptions, PruneResult } from "./prune-options.ts";
 export { EMPTY_RECORD } from "./thread-record.ts";
 export type { RunRecord, StoredSignal, ThreadOwner, ThreadRecord } from "./thread-record.ts";
+export { openInterruptsOf } from "./open-interrupts.ts";
+export { dropKeptValue, keepValue, readKeptValue } from "./kept-value.ts";
 export { interruptId } from "./interrupt-id.ts";
 export { ownInterrupt, storedInterrupts } from "./stored-interrupts.ts";
 export type { ListPage, ListPageOptions, ListThreadsOptions, ListedInterrupt, ListedThread } from "./thread-lists.ts";

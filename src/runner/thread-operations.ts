@@ -14,7 +14,7 @@ import { threadInterrupted } from "./open-question.ts";
 import { DEFAULT_MAX_STEPS, driveConfig } from "./run-options.ts";
 import type { CallOptions, ContinueOptions, RunOptions, StartOptions, StepOptions } from "./run-options.ts";
 import { assertNotPast, assertOwner, ownedBy } from "./thread-owner.ts";
-import { toThreadState } from "./thread-view.ts";
+import { graphChanged, toThreadState } from "./thread-view.ts";
 import type { ThreadView } from "./thread-view.ts";
 
 /** A signal for a thread. */
@@ -125,8 +125,9 @@ export class ThreadOperations {
   step(threadId: string, options: StepOptions, watch?: DriveWatch): Promise<Driven> {
     const { tasks = [], maxSteps = 1, deadline, onFailure } = options;
     return this.#driver.driveBeside(threadId, this.#context(options, watch), (view): DrivePlan | undefined => {
+      if (view.tasks.length === 0) return undefined;
       assertOwner(threadId, view.record, options.owner);
-      if (view.record.cancelled !== null || view.tasks.length === 0) return undefined;
+      if (view.record.cancelled !== null || view.missing.length > 0) return undefined;
       const waiting = view.tasks.find(({ id, phase }) => phase === "waiting" && tasks.includes(id));
       if (waiting !== undefined) {
         throw new PerdureError(
@@ -215,6 +216,7 @@ export class ThreadOperations {
     if (status === "done" || status === "cancelled") return undefined;
     const open = view.questions.map(({ interrupt }) => interrupt.id);
     if (supersede) return open;
+    if (view.missing.length > 0) throw graphChanged(view.threadId, view.missing);
     if (status === "interrupted") {
       const hint = "Answer with runner.resume, or drop the question with supersede: true.";
       throw threadInterrupted(view.threadId, view.questions, hint);

@@ -1,7 +1,7 @@
 import type { Checkpointer } from "../../checkpoint/index.ts";
 import { PerdureError } from "../../errors/index.ts";
 import type { RunResult } from "../shared/protocol.ts";
-import { fromWire } from "../shared/wire-value.ts";
+import type { WireCodec } from "../shared/wire-codec.ts";
 
 /**
  * The final values of a run, from its result or from the checkpointer.
@@ -10,9 +10,10 @@ import { fromWire } from "../shared/wire-value.ts";
 export async function readResult(
   id: string,
   result: RunResult,
+  codec: WireCodec,
   checkpointer: Checkpointer | undefined,
 ): Promise<unknown> {
-  if ("values" in result) return fromWire(result.values);
+  if ("values" in result) return codec.decode(result.values);
   if ("released" in result) {
     throw new PerdureError("RUN_RELEASED", `Run "${id}" gave its thread back before it was done.`, {
       hint: "Whoever drives the thread now has its values.",
@@ -33,6 +34,5 @@ export async function readResult(
     });
   }
   const stored = tuple.checkpoint.channel_values;
-  if (typeof channels === "string") return stored[channels];
-  return Object.fromEntries(channels.filter((name) => name in stored).map((name) => [name, stored[name]]));
+  return Object.fromEntries(channels.map((name) => [name, stored[name]]));
 }

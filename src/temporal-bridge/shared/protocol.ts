@@ -3,7 +3,7 @@
  * small: ids, names and questions, never the state of a thread.
  */
 
-/** A value of a graph as JSON; see wire-value.ts. */
+/** A value of a graph as JSON; see wire-codec.ts. */
 export type WireValue = unknown;
 
 /** The argument of the workflow. */
@@ -84,6 +84,8 @@ export interface AnswersRequest extends RunPlace {
 export interface CloseRequest extends RunPlace {
   /** Cancels the thread, and why; absent only to release it. */
   readonly cancel?: string;
+  /** Values that the thread did not get, and that may be kept in the checkpointer. */
+  readonly unused?: readonly WireValue[];
 }
 
 /** The argument of the signal. */
@@ -145,7 +147,7 @@ export interface StartReport {
 /** What a run returns: the final values, or where they are when they are too large for the history. */
 export type RunResult =
   | { readonly values: WireValue }
-  | { readonly stored: { readonly checkpointId: string; readonly channels: string | readonly string[] } }
+  | { readonly stored: { readonly checkpointId: string; readonly channels: readonly string[] } }
   /** The run has given the thread back before it was done. */
   | { readonly released: true };
 

@@ -1,13 +1,7 @@
-import type { Checkpointer } from "../../checkpoint/index.ts";
 import { isPerdureError } from "../../errors/index.ts";
 import type { RunPlace } from "../shared/protocol.ts";
 import type { ActivityScope } from "./activity-scope.ts";
-import type { HostedGraph } from "./graph-activities.ts";
-
-/** Where a run's thread is. */
-interface OwnedThread extends Pick<HostedGraph, "runner"> {
-  readonly checkpointer: Checkpointer;
-}
+import type { HostedGraph } from "./hosted-graph.ts";
 
 /**
  * Does the work as the owner of the thread, and becomes it where it may: a new run, one that continues another as
@@ -15,7 +9,7 @@ interface OwnedThread extends Pick<HostedGraph, "runner"> {
  * at which its history saw the thread.
  */
 export async function owning<T>(
-  thread: OwnedThread,
+  graph: HostedGraph,
   scope: ActivityScope,
   place: RunPlace,
   work: () => Promise<T>,
@@ -24,13 +18,13 @@ export async function owning<T>(
     return await work();
   } catch (error) {
     if (!isPerdureError(error, "THREAD_OWNED")) throw error;
-    await becomeOwner(thread, scope, place);
+    await becomeOwner(graph, scope, place);
   }
   return work();
 }
 
 async function becomeOwner(
-  { runner, checkpointer }: OwnedThread,
+  { runner, checkpointer }: HostedGraph,
   { threadId, owner }: ActivityScope,
   { previousRunId, checkpointId, turnId }: RunPlace,
 ): Promise<void> {
@@ -46,7 +40,7 @@ async function becomeOwner(
 
 /** The checkpoint that holds the input of a turn. */
 async function inputOf(
-  runner: OwnedThread["runner"],
+  runner: HostedGraph["runner"],
   threadId: string,
   inputStep: number | undefined,
 ): Promise<string | undefined> {

@@ -28,6 +28,9 @@ import { AnswerRules } from "./answer-rules.ts";
 import { batchesOf } from "./batches.ts";
 import type { Batch } from "./batches.ts";
 
+/** A task that is ready and does not run when it is told to, so often, never will. */
+const MOST_IDLE_LOOKS = 5;
+
 /** One run of the workflow: what it knows of the thread, what is under way, and what is to be done next. */
 export class GraphRun {
   readonly #args: RunGraphArgs;
@@ -41,9 +44,15 @@ export class GraphRun {
   readonly #ran = new Set<string>();
   /** Activities under way. */
   #inFlight = 0;
-  /** Whether any two of those under way ran at the same time: what they report is then not the last word. */
-  #overlapped = false;
+  /** What ran at the same time since none was under way; its reports are then not the last word. */
+  #overlap: "none" | "tasks" | "answers" = "none";
+  /** Where the thread stood when the first of those under way began. */
+  #overlapFrom = "";
+  #onlyKind: "tasks" | "answers" = "tasks";
   #isStale = false;
+  /** How often nothing could be done at this checkpoint. */
+  #idleLooks = 0;
+  #idleAt = "";
   /** Signals that were not handed to the thread yet. */
   #signals: SignalArgs[] = [];
   /** Interrupts that were named as due. */
@@ -68,7 +77,14 @@ export class GraphRun {
     } catch (error) {
       if (isContinuing(error)) throw error;
       const cancel = isCancellation(error) ? "The Temporal workflow was cancelled." : undefined;
-      await CancellationScope.nonCancellable(() => activities.close({ ...this.#place(), ...(cancel && { cancel }) }));
+      const unused = this.#report === undefined && this.#args.input !== undefined ? [this.#args.input] : [];
+      await CancellationScope.nonCancellable(() =>
+        activities.close({
+          ...this.#place(),
+          ...(cancel === undefined ? {} : { cancel }),
+          ...(unused.length === 0 ? {} : { unused }),
+        }),
+      );
       throw error;
     }
   }
@@ -131,7 +147,8 @@ export class GraphRun {
       else if (this.#signals.length > 0 && (isDraining || report.status !== "ready")) await this.#commitSignals();
       else if (this.#isReleasing) return this.#released();
       else if (report.status === "interrupted" && !isDraining) await this.#wait(report);
-      else if (report.status === "ready" || report.status === "interrupted") await this.#continueAsNew(report);
+      else if (isDraining && isOpen(report)) await this.#continueAsNew(report);
+      else if (report.status === "ready") await this.#lookAgain(report);
       else return ended(report);
       report = this.#report ?? report;
     }
@@ -167,6 +184,7 @@ export class GraphRun {
     const summary = `${node ?? Object.keys(report.tasks).join(", ")} · step ${report.step + 1}${tasks.length > 1 ? ` · ${tasks.length} tasks` : ""}`;
     try {
       await this.#during(
+        "tasks",
         activities.runTasks(
           {
             ...this.#place(),
@@ -195,7 +213,19 @@ export class GraphRun {
     this.#ran.clear();
     const settings = this.#settings;
     if (settings === undefined) return;
-    await this.#during(activities.runTasks({ ...this.#place(), tasks: [] }, "look", settings));
+    await this.#during("tasks", activities.runTasks({ ...this.#place(), tasks: [] }, "look", settings));
+  }
+
+  /** Something can run, but did not when it was tried. */
+  async #lookAgain({ checkpointId, tasks }: ThreadReport): Promise<void> {
+    this.#idleLooks = this.#idleAt === checkpointId ? this.#idleLooks + 1 : 1;
+    this.#idleAt = checkpointId;
+    if (this.#idleLooks <= MOST_IDLE_LOOKS) return this.#look();
+    throw ApplicationFailure.create({
+      type: "TASK_NOT_READY",
+      message: `Tasks of ${Object.keys(tasks).join(", ")} are ready, but do not run.`,
+      nonRetryable: true,
+    });
   }
 
   async #commitSignals(): Promise<void> {
@@ -205,13 +235,19 @@ export class GraphRun {
   }
 
   async #commit(what: Pick<AnswersRequest, "answers" | "due" | "signals">, summary: string): Promise<void> {
-    await this.#during(activities.commitAnswers({ ...this.#place(), ...what }, summary));
+    await this.#during("answers", activities.commitAnswers({ ...this.#place(), ...what }, summary));
     this.#ran.clear();
   }
 
   /** Takes in what an activity reports. A failed node is reported too. */
-  async #during(activity: Promise<Report>): Promise<void> {
-    if (this.#inFlight > 0) this.#overlapped = true;
+  async #during(kind: "tasks" | "answers", activity: Promise<Report>): Promise<void> {
+    if (this.#inFlight === 0) {
+      this.#overlap = "none";
+      this.#overlapFrom = this.#report?.checkpointId ?? "";
+      this.#onlyKind = kind;
+    } else if (this.#overlap !== "answers") {
+      this.#overlap = kind === "answers" || this.#onlyKind === "answers" ? "answers" : "tasks";
+    }
     this.#inFlight += 1;
     try {
       this.#takeReport(await activity);
@@ -222,10 +258,9 @@ export class GraphRun {
     } finally {
       this.#inFlight -= 1;
       this.#changes += 1;
-      if (this.#inFlight === 0) {
-        this.#isStale ||= this.#overlapped;
-        this.#overlapped = false;
-      }
+      // of tasks that ran side by side, the one that committed their superstep has seen all of them
+      const isAdvanced = this.#overlap === "tasks" && this.#report?.checkpointId !== this.#overlapFrom;
+      if (this.#inFlight === 0 && this.#overlap !== "none" && !isAdvanced) this.#isStale = true;
     }
   }
 
@@ -266,6 +301,7 @@ export class GraphRun {
   async #released(): Promise<RunResult> {
     await condition(allHandlersFinished);
     await activities.close(this.#place());
+    upsertMemo({ status: "released" });
     return { released: true };
   }
 
@@ -290,6 +326,10 @@ export class GraphRun {
       ...(context === undefined ? {} : { context }),
     };
   }
+}
+
+function isOpen({ status }: ThreadReport): boolean {
+  return status === "ready" || status === "interrupted";
 }
 
 /** How a run ends whose thread is at its end. */

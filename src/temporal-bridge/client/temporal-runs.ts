@@ -1,0 +1,142 @@
+import { randomUUID } from "node:crypto";
+import type { Client, WorkflowHandle } from "@temporalio/client";
+import type { Checkpointer } from "../../checkpoint/index.ts";
+import { PerdureError, isPerdureError } from "../../errors/index.ts";
+import type {
+  ExecuteOptions,
+  ListRunsOptions,
+  RunHandle,
+  RunState,
+  RunSummary,
+  StartedRun,
+} from "../../executor/index.ts";
+import type { Answers, ThreadSignal } from "../../runner/index.ts";
+import { HANDLER, RUN_GRAPH } from "../shared/names.ts";
+import type { RunGraphArgs, RunResult, SignalArgs, WireState, WireValue } from "../shared/protocol.ts";
+import { WireCodec } from "../shared/wire-codec.ts";
+import type { TemporalExecutor } from "./create-temporal-executor.ts";
+import { reaching } from "./errors.ts";
+import { listRuns } from "./list-runs.ts";
+import { answersToPastRun } from "./past-answers.ts";
+import { readResult } from "./read-result.ts";
+import { runState } from "./run-state.ts";
+import { runStatus } from "./run-status.ts";
+
+/** Runs of the workflow that drives graphs. A run's id is its workflow's and its thread's. */
+export class TemporalRuns implements TemporalExecutor {
+  readonly #client: Client;
+  readonly #taskQueue: string;
+  readonly #checkpointer: Checkpointer | undefined;
+  readonly #codec: WireCodec;
+
+  constructor(client: Client, taskQueue: string, checkpointer: Checkpointer | undefined) {
+    this.#client = client;
+    this.#taskQueue = taskQueue;
+    this.#checkpointer = checkpointer;
+    this.#codec = new WireCodec(checkpointer);
+  }
+
+  async execute<Values>(
+    graph: string,
+    { id, input, context, supersede, maxSteps, metadata }: ExecuteOptions<unknown>,
+  ): Promise<StartedRun<Values>> {
+    const wire = input === undefined ? undefined : await this.#codec.encode(input);
+    const args: RunGraphArgs = {
+      graph,
+      ...(wire === undefined ? {} : { input: wire }),
+      ...(supersede === undefined ? {} : { supersede }),
+      ...(maxSteps === undefined ? {} : { maxSteps }),
+      ...(metadata === undefined ? {} : { metadata }),
+      ...(context === undefined ? {} : { context: await this.#codec.encode(context) }),
+    };
+    try {
+      const workflow = await reaching(id, () =>
+        this.#client.workflow.start(RUN_GRAPH, {
+          workflowId: id,
+          taskQueue: this.#taskQueue,
+          args: [args],
+          memo: { graph, status: "running" },
+          staticSummary: graph,
+        }),
+      );
+      return { ...this.#handle<Values>(id, workflow), runId: workflow.firstExecutionRunId };
+    } catch (error) {
+      if (isPerdureError(error, "THREAD_BUSY")) await this.#codec.drop([wire]);
+      throw error;
+    }
+  }
+
+  async resume(id: string, answers: Answers): Promise<RunState> {
+    const wires: Record<string, WireValue> = {};
+    for (const [interrupt, answer] of Object.entries(answers)) wires[interrupt] = await this.#codec.encode(answer);
+    try {
+      const state = await reaching(id, () =>
+        this.#workflow(id).executeUpdate<WireState, [Record<string, WireValue>]>(HANDLER.resume, { args: [wires] }),
+      );
+      return await this.#state(id, state);
+    } catch (error) {
+      await this.#codec.drop(Object.values(wires));
+      if (!isPerdureError(error, "RUN_NOT_FOUND")) throw error;
+      await reaching(id, () => this.#workflow(id).describe());
+      await answersToPastRun(id, answers, this.#checkpointer);
+      return this.query(id, "state");
+    }
+  }
+
+  async signal(id: string, { name, payload = null, id: signalId = randomUUID() }: ThreadSignal): Promise<void> {
+    const signal: SignalArgs = { id: signalId, name, payload: await this.#codec.encode(payload) };
+    try {
+      await reaching(id, () => this.#workflow(id).signal(HANDLER.signal, signal));
+    } catch (error) {
+      await this.#codec.drop([signal.payload]);
+      throw error;
+    }
+  }
+
+  async query(id: string, queryType: "state"): Promise<RunState> {
+    if (queryType !== "state") {
+      throw new PerdureError("OPTIONS_INVALID", `There is no query "${String(queryType)}".`, {
+        hint: 'Ask for "state".',
+      });
+    }
+    return this.#state(id, await reaching(id, () => this.#workflow(id).query<WireState, []>(HANDLER.state)));
+  }
+
+  async cancel(id: string): Promise<void> {
+    await reaching(id, () => this.#workflow(id).cancel());
+  }
+
+  async release(id: string): Promise<void> {
+    const workflow = this.#workflow(id);
+    await reaching(id, () => workflow.executeUpdate(HANDLER.release));
+    await reaching(id, () => workflow.result());
+  }
+
+  get<Values>(id: string, { runId }: { readonly runId?: string } = {}): RunHandle<Values> {
+    return this.#handle(id, this.#workflow(id, runId), runId);
+  }
+
+  list(options: ListRunsOptions = {}): AsyncIterable<RunSummary> {
+    return listRuns(this.#client, options);
+  }
+
+  #workflow(id: string, runId?: string): WorkflowHandle {
+    return this.#client.workflow.getHandle(id, runId);
+  }
+
+  #state(id: string, state: WireState): Promise<RunState> {
+    return runState(id, state, this.#codec, this.#checkpointer);
+  }
+
+  #handle<Values>(id: string, workflow: WorkflowHandle, runId?: string): RunHandle<Values> {
+    return {
+      id,
+      runId,
+      status: () => reaching(id, async () => runStatus(await workflow.describe())),
+      result: async () => {
+        const result = await reaching(id, async () => (await workflow.result()) as RunResult);
+        return (await readResult(id, result, this.#codec, this.#checkpointer)) as Values;
+      },
+    };
+  }
+}

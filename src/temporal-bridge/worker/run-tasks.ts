@@ -1,0 +1,35 @@
+import type { TasksRequest } from "../shared/protocol.ts";
+import { activityNow } from "./activity-scope.ts";
+import type { ActivityScope } from "./activity-scope.ts";
+import type { AttemptCount } from "./attempt-count.ts";
+import type { HostedGraph, HostedState } from "./hosted-graph.ts";
+
+/** Runs the tasks of a request, and in a burst what comes after them. */
+export async function runTasks(
+  { runner, settings, codec }: HostedGraph,
+  { threadId, owner, signal }: ActivityScope,
+  { tasks, burst, metadata, context }: TasksRequest,
+  count: AttemptCount,
+): Promise<HostedState> {
+  const options = {
+    owner,
+    signal,
+    onFailure: count.judge,
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(context === undefined ? {} : { context: (await codec.decode(context)) as Record<string, unknown> }),
+  };
+  const named = tasks.filter((id) => !count.isOver(id));
+  if (burst !== true) return runner.step(threadId, { ...options, tasks: named });
+  const deadline = activityNow() + settings.burst.maxMs;
+  let left = settings.burst.maxSteps;
+  let state = await runner.step(threadId, { ...options, tasks: named, maxSteps: left, deadline });
+  // what was named is past where an attempt before got further
+  while (state.status === "ready" && !count.hasFailures && left > 0 && activityNow() < deadline) {
+    const { step, checkpointId } = state;
+    const ready = state.tasks.map(({ id }) => id);
+    state = await runner.step(threadId, { ...options, tasks: ready, maxSteps: left, deadline });
+    if (state.checkpointId === checkpointId) break;
+    left -= Math.max(1, state.step - step);
+  }
+  return state;
+}
