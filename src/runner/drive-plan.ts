@@ -56,12 +56,13 @@ export function again(plan: DrivePlan): DrivePlan {
 /** Whether there is anything to drive a thread on for. */
 export function mayGoOn(view: ThreadView, retryFailed: boolean): boolean {
   const { status } = toThreadState(view);
+  if (view.missing.length > 0) return false;
   return status === "ready" || (status === "error" && retryFailed);
 }
 
 /** Whether something can run that was not run by this call yet. */
 export function canGoOn(view: ThreadView, tried: ReadonlySet<string>): boolean {
-  if (view.record.cancelled !== null) return false;
+  if (view.record.cancelled !== null || view.missing.length > 0) return false;
   if (isUncommitted(view)) return !tried.has(view.checkpointId);
   return view.tasks.some((task) => task.phase === "ready" && !tried.has(`${task.id}:${task.answers}`));
 }

@@ -61,6 +61,8 @@ export interface Engine {
   readonly interruptAfter: ((node: string) => boolean) | undefined;
   /** The part of the state that a run of the graph returns. */
   output(values: unknown): unknown;
+  /** Nodes where the thread goes next and which the graph does not have; see missing-nodes.ts. */
+  missingNodes(head: CheckpointTuple): readonly string[];
   /** Runs what the gate lets through, until nothing more can run. Throws what a task threw. */
   drive(request: DriveRequest): Promise<void>;
   /** Looks at a checkpoint; runs nothing. */

@@ -6,7 +6,9 @@ import { PerdureError } from "../errors/index.ts";
 import { CLOCK_KEY, INPUT_STEP_KEY } from "../nodes/index.ts";
 import type { CheckpointView, DriveRequest, Engine } from "./engine.ts";
 import type { DriveSaver } from "./drive-saver.ts";
-import { PREGEL_KEY, START_NODE, snapshot, toPregel, withNodes, withoutRetries } from "./pregel.ts";
+import { missingNodes } from "./missing-nodes.ts";
+import type { GraphNames } from "./missing-nodes.ts";
+import { PREGEL_KEY, START_NODE, namesOf, snapshot, toPregel, withNodes, withoutRetries } from "./pregel.ts";
 import type { FlatChunk, PregelLike, StreamChunk } from "./pregel.ts";
 import { GATE_KEY, gated } from "./task-gate.ts";
 
@@ -15,6 +17,7 @@ export class PregelEngine implements Engine {
   readonly #pregel: PregelLike;
   #withoutRetries: PregelLike | undefined;
   readonly #checkpointer: Checkpointer;
+  readonly #names: GraphNames;
   readonly inputSupersteps: 0 | 1;
   readonly maxConcurrency: number | undefined;
   readonly interruptBefore: (node: string) => boolean;
@@ -26,6 +29,7 @@ export class PregelEngine implements Engine {
       gated({ name, node, run, stepTimeout: pregel.stepTimeout }),
     );
     this.#checkpointer = checkpointer;
+    this.#names = namesOf(pregel);
     this.inputSupersteps = START_NODE in pregel.nodes ? 1 : 0;
     this.maxConcurrency = pregel.config?.maxConcurrency;
     this.interruptBefore = listed(pregel.interruptBefore);
@@ -36,6 +40,10 @@ export class PregelEngine implements Engine {
     const { outputChannels } = this.#pregel;
     if (typeof outputChannels === "string" || typeof values !== "object" || values === null) return values;
     return Object.fromEntries(Object.entries(values).filter(([channel]) => outputChannels.includes(channel)));
+  }
+
+  missingNodes(head: CheckpointTuple): readonly string[] {
+    return missingNodes(this.#names, head);
   }
 
   drive(request: DriveRequest): Promise<void> {

@@ -7,6 +7,7 @@ import { copyCheckpoint } from "@langchain/langgraph-checkpoint";
 import type { RunnableConfig } from "@langchain/core/runnables";
 import { z } from "zod";
 import { PerdureError } from "../errors/index.ts";
+import type { GraphNames } from "./missing-nodes.ts";
 import { TupleSaver } from "./tuple-saver.ts";
 
 /** Keys LangGraph uses inside `configurable`. */
@@ -77,6 +78,7 @@ export interface PregelLike {
   readonly lg_is_pregel: true;
   readonly name?: string;
   readonly nodes: Readonly<Record<string, PregelNodeLike>>;
+  readonly channels: Readonly<Record<string, unknown>>;
   readonly autoValidate: boolean;
   /** The limit for a superstep, in milliseconds. */
   readonly stepTimeout?: number;
@@ -126,6 +128,11 @@ export function toPregel(graph: unknown): PregelLike {
   throw new PerdureError("GRAPH_UNSUPPORTED", `A runner can't drive ${describe(graph)}.`, {
     hint: "Pass a StateGraph, a compiled graph, an agent made by createAgent, or a functional entrypoint.",
   });
+}
+
+/** The names of a graph's nodes and channels. */
+export function namesOf({ nodes, channels }: PregelLike): GraphNames {
+  return { nodes: new Set(Object.keys(nodes)), channels: new Set(Object.keys(channels)) };
 }
 
 /**

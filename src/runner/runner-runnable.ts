@@ -13,7 +13,7 @@ import type { RunOptions } from "./run-options.ts";
 import { checkOptions, checkThreadId } from "./run-options.ts";
 import { whileDriving } from "./stream-events.ts";
 import type { ThreadOperations } from "./thread-operations.ts";
-import { toThreadState } from "./thread-view.ts";
+import { graphChanged, toThreadState } from "./thread-view.ts";
 
 /** The keys LangGraph adds to a Runnable's config for streaming. */
 interface StreamConfig extends RunnableConfig {
@@ -134,6 +134,7 @@ export class RunnerRunnable<Input, Output> extends Runnable<Input | Command | nu
   /** What a compiled graph's `invoke` returns, or what it throws. */
   #outputOf({ view, error }: Driven): unknown {
     const state = toThreadState(view);
+    if (state.status === "error" && view.missing.length > 0) throw graphChanged(state.threadId, view.missing);
     if (state.status === "error")
       throw error ?? Object.assign(new Error(state.error.message), { name: state.error.name });
     if (state.status === "cancelled") {

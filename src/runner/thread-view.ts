@@ -36,6 +36,8 @@ export interface ThreadView {
   readonly questions: readonly Question[];
   /** Why the superstep can't be committed: a reducer throws, or two nodes wrote what only one may. */
   readonly problem?: StoredError;
+  /** Nodes where it goes next and which the graph does not have: it can't be driven by this graph, or it would lose them. */
+  readonly missing: readonly string[];
 }
 
 /** Reads where a thread stands; runs nothing. Undefined for a thread without checkpoints. */
@@ -59,13 +61,14 @@ export async function readThread(
     values,
     record,
     writes,
+    missing: engine.missingNodes(head),
     ...(problem === undefined ? {} : { problem }),
   };
 
   const stop = await openBreakpoint(engine, checkpointer, base, found);
   if (stop !== undefined) {
     const tasks = found.map(({ id, node }): TaskView => ({ id, node, phase: "waiting", answers: 0 }));
-    return { ...base, tasks, questions: [stop] };
+    return { ...base, tasks: [...tasks, ...missingTasks(base)], questions: [stop] };
   }
   const answeredUnmarked = await answeredWithoutMark(checkpointer, threadId, writes);
   const nested = await nestedQuestions(checkpointer, threadId, found, writes, answeredUnmarked, base.checkpointId);
@@ -92,7 +95,27 @@ export async function readThread(
       ...(phase === "failed" && error !== undefined ? { failure: failureOf(id, node, error) } : {}),
     };
   });
-  return { ...base, tasks, questions };
+  return { ...base, tasks: [...tasks, ...missingTasks(base)], questions };
+}
+
+/** Nodes that are to run next, and are none of the graph's: LangGraph would pass over them, and drop what led to them. */
+function missingTasks({ threadId, missing }: Pick<ThreadView, "threadId" | "missing">): TaskView[] {
+  return missing.map((node) => {
+    const { code, name, message } = graphChanged(threadId, [node]);
+    return { id: "", node, phase: "failed", answers: 0, failure: { taskId: "", node, name, message, code } };
+  });
+}
+
+/** The graph lacks nodes that a thread goes to next. */
+export function graphChanged(threadId: string, nodes: readonly string[]): PerdureError {
+  const names = nodes.map((node) => `"${node}"`).join(", ");
+  return new PerdureError(
+    "GRAPH_CHANGED",
+    `Thread "${threadId}" goes on at ${names}, which its graph has not any more.`,
+    {
+      hint: "Drive it with a graph that has them, or say how to go on: runner.update with asNode, runner.fork, or a start with supersede.",
+    },
+  );
 }
 
 /** As {@link readThread}, where there must be one. @throws THREAD_NOT_FOUND */
@@ -138,10 +161,15 @@ export function toThreadState(view: ThreadView): ThreadState<unknown> {
   };
   if (tasks.length === 0) return { ...fields, status: "done" }; // H17
   if (view.record.cancelled !== null) return { ...fields, status: "cancelled", reason: view.record.cancelled.reason };
+  if (view.missing.length > 0)
+    return { ...fields, ...failed(failures.filter(({ code }) => code === "GRAPH_CHANGED")), tasks: [] };
   if (ready.length > 0 || isUncommitted(view)) return { ...fields, status: "ready" };
-  const [error] = failures;
-  if (error !== undefined) return { ...fields, status: "error", error, failures };
+  if (failures.length > 0) return { ...fields, ...failed(failures) };
   return { ...fields, status: "interrupted" };
+}
+
+function failed(failures: readonly TaskFailure[]) {
+  return { status: "error" as const, error: failures[0] as TaskFailure, failures };
 }
 
 /** Whether every task of the superstep is finished, and only its commit is missing. */

@@ -1,0 +1,54 @@
+import type { Checkpointer, ListedThread } from "../checkpoint/index.ts";
+import { missingNodes } from "./missing-nodes.ts";
+import type { DrivableGraph } from "./graph-types.ts";
+import { namesOf, toPregel } from "./pregel.ts";
+
+/** Options of {@link findStrandedThreads}. */
+export interface FindStrandedOptions {
+  /**
+   * Which threads to look at, by their ids: a thread does not say of which graph it is, so a checkpointer that keeps
+   * those of several needs it. @default all
+   */
+  readonly only?: (threadId: string) => boolean;
+}
+
+/** A thread that a graph can't go on with. */
+export interface StrandedThread {
+  readonly threadId: string;
+  /** Where it goes next, and the graph has no such node. */
+  readonly nodes: readonly string[];
+}
+
+/** So many threads are read at the same time. */
+const AT_ONCE = 16;
+const PAGE = 1_000;
+
+/**
+ * Lists the threads that would fail with GRAPH_CHANGED when this graph were deployed: their next nodes are not in it.
+ * Runs nothing; reads the newest checkpoint of each thread. A thread that moves on meanwhile may be listed for where it was.
+ * @throws GRAPH_UNSUPPORTED
+ *
+ * @example
+ * for await (const { threadId, nodes } of findStrandedThreads(nextVersion, checkpointer)) console.warn(threadId, nodes);
+ */
+export async function* findStrandedThreads(
+  graph: DrivableGraph,
+  checkpointer: Checkpointer,
+  { only = () => true }: FindStrandedOptions = {},
+): AsyncGenerator<StrandedThread> {
+  const names = namesOf(toPregel(graph));
+  const look = async ({ threadId }: ListedThread): Promise<StrandedThread> => {
+    const head = await checkpointer.getTuple({ configurable: { thread_id: threadId, checkpoint_ns: "" } });
+    return { threadId, nodes: head === undefined ? [] : missingNodes(names, head) };
+  };
+  let after: string | undefined;
+  do {
+    const { items, next } = await checkpointer.listThreads({ limit: PAGE, after });
+    const wanted = items.filter(({ threadId }) => only(threadId));
+    for (let first = 0; first < wanted.length; first += AT_ONCE) {
+      const seen = await Promise.all(wanted.slice(first, first + AT_ONCE).map(look));
+      yield* seen.filter(({ nodes }) => nodes.length > 0);
+    }
+    after = next;
+  } while (after !== undefined);
+}

@@ -1,0 +1,196 @@
+import { Annotation, Command, END, START, Send, StateGraph, interrupt } from "@langchain/langgraph";
+import { createRunner, findStrandedThreads } from "perdure/runner";
+import { describe, expect, test } from "vitest";
+import { collect } from "../support/collect.ts";
+import { describeOnEachCheckpointer } from "../support/describe-on-each-checkpointer.ts";
+import { memoryRunner } from "../support/memory-runner.ts";
+import { TextLog } from "../support/text-log.ts";
+
+const says = (log: string) => () => ({ log });
+const asks = () => ({ log: String(interrupt("sure?")) });
+
+/** Asks, and goes on at `next`. */
+function askingBefore(next: string) {
+  return new StateGraph(TextLog)
+    .addNode("ask", asks)
+    .addNode(next, says(next))
+    .addEdge(START, "ask")
+    .addEdge("ask", next as "ask");
+}
+
+/** Asks in a node of this name. */
+function askingIn(node: string) {
+  return new StateGraph(TextLog).addNode(node, asks).addEdge(START, node as typeof START);
+}
+
+const named = (threadId: string, nodes: string[]) => ({
+  status: "error",
+  tasks: [],
+  next: nodes,
+  error: {
+    code: "GRAPH_CHANGED",
+    node: nodes[0],
+    message: expect.stringContaining(`Thread "${threadId}" goes on at "${nodes[0]}"`) as string,
+  },
+});
+
+describeOnEachCheckpointer("a thread whose next node the graph has not any more", (store) => {
+  test("is in error with GRAPH_CHANGED, whatever is called, and nothing of it runs", async () => {
+    const { checkpointer } = store;
+    const t = store.newThread();
+    const old = createRunner(askingIn("ask"), { name: "old", checkpointer });
+    const { interrupts, checkpointId } = await old.start(t, { log: "in" });
+    const renamed = createRunner(askingIn("question"), { name: "new", checkpointer });
+    expect(await renamed.inspect(t)).toMatchObject({ ...named(t, ["ask"]), checkpointId, values: { log: ["in"] } });
+    expect(await renamed.continue(t)).toMatchObject({ ...named(t, ["ask"]), checkpointId });
+    expect(await renamed.step(t, { tasks: ["some"] })).toMatchObject({ ...named(t, ["ask"]), checkpointId });
+    await expect(renamed.start(t, { log: "again" })).rejects.toMatchObject({ code: "GRAPH_CHANGED" });
+    await expect(renamed.asRunnable().invoke(null, { configurable: { thread_id: t } })).rejects.toMatchObject({
+      code: "GRAPH_CHANGED",
+    });
+    expect(await renamed.cancel(t, "no")).toMatchObject({ status: "cancelled" });
+    expect(await renamed.continue(t)).toMatchObject({ ...named(t, ["ask"]), checkpointId });
+    // the graph that has the node goes on where it stood
+    expect(await old.resume(t, { [interrupts[0]!.id]: "yes" })).toMatchObject({
+      status: "done",
+      values: { log: ["in", "yes"] },
+    });
+    expect(await renamed.inspect(t)).toMatchObject({ status: "done" });
+  });
+
+  test("is moved on by an update as another node, by a fork, and by a new turn that supersedes it", async () => {
+    const { checkpointer } = store;
+    const [updated, superseded] = [store.newThread(), store.newThread()];
+    const old = createRunner(askingIn("ask"), { name: "old", checkpointer });
+    const renamed = createRunner(askingIn("question"), { name: "new", checkpointer });
+    for (const id of [updated, superseded]) await old.start(id, { log: "in" });
+    expect(await renamed.update(updated, { log: "by hand" }, { asNode: "question" })).toMatchObject({
+      status: "done",
+      values: { log: ["in", "by hand"] },
+    });
+    expect(await renamed.start(superseded, { log: "again" }, { supersede: true })).toMatchObject({
+      status: "interrupted",
+      next: ["question"],
+      values: { log: ["in", "again"] },
+    });
+  });
+
+  test("goes nowhere while its siblings could: they wait, and run when the node is back", async () => {
+    const { checkpointer } = store;
+    const t = store.newThread();
+    const graph = (second: string) =>
+      new StateGraph(TextLog)
+        .addNode("first", says("first"))
+        .addNode(second, says("second"))
+        .addEdge(START, "first")
+        .addEdge(START, second as "first");
+    const old = createRunner(graph("second"), { name: "old", checkpointer });
+    await old.start(t, { log: "in" }, { drive: false });
+    const renamed = createRunner(graph("other"), { name: "new", checkpointer });
+    expect(await renamed.continue(t)).toMatchObject({ ...named(t, ["second"]), next: ["first", "second"] });
+    expect(await old.continue(t)).toMatchObject({ status: "done", values: { log: ["in", "first", "second"] } });
+  });
+
+  test("is found where a finished sibling leads to it, and where that was sent there", async () => {
+    const { checkpointer } = store;
+    const t = store.newThread();
+    const graph = (after: string, sentTo: string) =>
+      new StateGraph(TextLog)
+        .addNode("finish", says("finished"))
+        .addNode("ask", asks)
+        .addNode("spread", () => new Command({ goto: [new Send(sentTo, {})] }), { ends: [sentTo as "ask"] })
+        .addNode(after, says(after))
+        .addNode(sentTo, says(sentTo))
+        .addEdge(START, "finish")
+        .addEdge(START, "ask")
+        .addEdge(START, "spread")
+        .addEdge("finish", after as "ask");
+    const old = createRunner(graph("after", "sent"), { name: "old", checkpointer });
+    const { interrupts } = await old.start(t, { log: "in" });
+    const renamed = createRunner(graph("behind", "posted"), { name: "new", checkpointer });
+    const state = await renamed.resume(t, { [interrupts[0]!.id]: "yes" });
+    expect(state).toMatchObject({ status: "error", next: ["ask", "after", "sent"] });
+    expect(state.status === "error" && state.failures.map(({ node }) => node)).toEqual(["after", "sent"]);
+    // the answer was kept all the same
+    expect(await old.continue(t)).toMatchObject({ status: "done", interrupts: [] });
+    expect((await old.inspect(t)).values.log.toSorted()).toEqual(["after", "finished", "in", "sent", "yes"]);
+  });
+});
+
+describe("what a thread goes to next", () => {
+  test("is a node that was sent something, one after several that have all come, and one that is deferred", async () => {
+    const graph = (sentTo: string, joined: string, deferred: string) =>
+      new StateGraph(TextLog)
+        .addNode("one", says("one"))
+        .addNode("two", says("two"))
+        .addNode(sentTo, asks)
+        .addNode(joined, asks)
+        .addNode(deferred, says("last"), { defer: true })
+        .addEdge(START, "one")
+        .addEdge(START, "two")
+        .addConditionalEdges("one", () => new Send(sentTo, {}), [sentTo as "one"])
+        .addEdge(["one", "two"], joined as "one")
+        .addEdge("two", deferred as "one");
+    const { runner, checkpointer } = await memoryRunner(graph("sent", "joined", "last"));
+    await runner.start("t", { log: "in" });
+    const { runner: renamed } = await memoryRunner(graph("sent2", "joined2", "last2"), { checkpointer });
+    const state = await renamed.inspect("t");
+    expect(state.next.toSorted()).toEqual(["joined", "last", "sent"]);
+    expect(state.status).toBe("error");
+  });
+
+  test("is not a node behind one that waits, nor one for which only some have come", async () => {
+    const { runner, checkpointer } = await memoryRunner(askingBefore("after"));
+    const { interrupts } = await runner.start("t", { log: "in" });
+    const { runner: changed } = await memoryRunner(askingBefore("behind"), { checkpointer });
+    expect(await changed.resume("t", { [interrupts[0]!.id]: "yes" })).toMatchObject({
+      status: "done",
+      values: { log: ["in", "yes", "behind"] },
+    });
+
+    const joining = (last: string) =>
+      new StateGraph(TextLog)
+        .addNode("one", says("one"))
+        .addNode("two", asks)
+        .addNode(last, says(last))
+        .addEdge(START, "one")
+        .addEdge("one", "two")
+        .addEdge(["one", "two"], last as "one");
+    const joined = await memoryRunner(joining("end"));
+    await joined.runner.start("t", { log: "in" });
+    const other = await memoryRunner(joining("finish"), { checkpointer: joined.checkpointer });
+    expect(await other.runner.inspect("t")).toMatchObject({ status: "interrupted", next: ["two"] });
+  });
+
+  test("is nothing on a thread that is done, whatever the graph was", async () => {
+    const loop = new StateGraph(Annotation.Root({ n: Annotation<number> }))
+      .addNode("count", ({ n }) => ({ n: n + 1 }))
+      .addNode("again", () => ({}))
+      .addEdge(START, "count")
+      .addConditionalEdges("count", ({ n }) => (n < 3 ? "again" : END), ["again", END])
+      .addEdge("again", "count");
+    const { runner, checkpointer } = await memoryRunner(loop);
+    await runner.start("t", { n: 0 });
+    const { runner: renamed } = await memoryRunner(askingIn("ask"), { checkpointer });
+    expect(await renamed.inspect("t")).toMatchObject({ status: "done", next: [] });
+  });
+});
+
+describe("findStrandedThreads", () => {
+  test("lists the threads whose next nodes a graph does not have, and no others", async () => {
+    const { runner, checkpointer } = await memoryRunner(askingIn("ask"));
+    for (const id of ["waits", "waits too", "other graph"]) await runner.start(id, { log: "in" });
+    const { interrupts } = await runner.start("done", { log: "in" });
+    await runner.resume("done", { [interrupts[0]!.id]: "yes" });
+    const { runner: same } = await memoryRunner(askingBefore("after"), { checkpointer });
+    await same.start("fits", { log: "in" });
+    const found = await collect(
+      findStrandedThreads(askingIn("question"), checkpointer, { only: (id) => id !== "other graph" && id !== "fits" }),
+    );
+    expect(found.toSorted((one, other) => (one.threadId < other.threadId ? -1 : 1))).toEqual([
+      { threadId: "waits", nodes: ["ask"] },
+      { threadId: "waits too", nodes: ["ask"] },
+    ]);
+    expect(await collect(findStrandedThreads(askingIn("ask"), checkpointer))).toEqual([]);
+  });
+});
