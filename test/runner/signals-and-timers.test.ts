@@ -199,6 +199,23 @@ describe("timers", () => {
     expect(await other.continue("t", { due: [asked.interrupts[0]!.id] })).toEqual(asked);
   });
 
+  test("sleep and expiresInMs count by the clock of the runner", async () => {
+    const graph = new StateGraph(TextLog)
+      .addNode("nap", async () => {
+        await sleep(HOUR);
+        await waitForSignal("never", z.string(), { expiresInMs: HOUR, onExpiry: "undefined" });
+        return { log: "awake" };
+      })
+      .addEdge(START, "nap");
+    const { runner } = await memoryRunner(graph, { now: () => now });
+    now = 5 * HOUR;
+    expect((await runner.start("t", {})).interrupts[0]!.dueAt).toBe(6 * HOUR);
+    now = 7 * HOUR;
+    expect((await runner.continue("t")).interrupts[0]!.dueAt).toBe(8 * HOUR);
+    now = 8 * HOUR;
+    expect(await runner.continue("t")).toMatchObject({ status: "done" });
+  });
+
   test("sleep counts from the first time it is asked, however often the node runs again", async () => {
     vi.useFakeTimers({ toFake: ["Date"], now: 0 });
     const graph = new StateGraph(TextLog)
