@@ -15,7 +15,7 @@ import { PerdureError, isPerdureError } from "../errors/index.ts";
 import type { OnceCommitter } from "../nodes/index.ts";
 import { BREAKPOINT_INSIDE } from "./pending-writes.ts";
 import type { StoredError, StoredInterrupt, TaskWrites } from "./pending-writes.ts";
-import { CHANNEL, isResult } from "./pregel.ts";
+import { CHANNEL, beginAnew, isResult } from "./pregel.ts";
 
 /** What a drive may commit, and who hears of it. */
 export interface DriveSaverOptions {
@@ -158,6 +158,7 @@ export class DriveSaver extends BaseCheckpointSaver {
     if (head !== undefined && ns === "" && id === undefined) return head;
     const tuple = withoutBareAnswers(await this.#reached(this.#options.checkpointer.getTuple(config)));
     if (!isBegun && ns === "" && id === undefined) this.#assertPlannedOn(tuple?.checkpoint.id);
+    if (tuple !== undefined) beginAnew(config, tuple);
     for (const [taskId, channel, value] of tuple?.pendingWrites ?? []) {
       if (channel === CHANNEL.resume && Array.isArray(value)) this.#answersRead.set(taskId, value.length);
     }

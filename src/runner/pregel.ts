@@ -13,6 +13,7 @@ import { TupleSaver } from "./tuple-saver.ts";
 /** Keys LangGraph uses inside `configurable`. */
 export const PREGEL_KEY = {
   checkpointer: "__pregel_checkpointer",
+  resuming: "__pregel_resuming",
   send: "__pregel_send",
   taskId: "__pregel_task_id",
 } as const;
@@ -275,6 +276,21 @@ export function goingOn(config: TaskConfig): TaskConfig {
   if (config.configurable === undefined || config.configurable["checkpoint_id"] !== undefined) return config;
   const { checkpoint_id: _, ...configurable } = config.configurable;
   return { ...config, configurable };
+}
+
+/**
+ * Has a subgraph with a memory of its own (`checkpointer: true`) take its input where what it remembers is of an earlier
+ * task. A drive without an input lets LangGraph take every subgraph for begun, and such a one would give back what it
+ * had made the turn before. The config is changed in place: it is the one that LangGraph goes on with.
+ * @param found what the subgraph is about to go on from
+ */
+export function beginAnew({ configurable }: RunnableConfig, found: CheckpointTuple): void {
+  const ns = String(configurable?.["checkpoint_ns"] ?? "");
+  if (configurable?.[PREGEL_KEY.resuming] !== true || ns === "") return;
+  if (ns.slice(ns.lastIndexOf("|") + 1).includes(":")) return; // made for this very task
+  const parents = Object.entries((configurable["checkpoint_map"] ?? {}) as Record<string, string>);
+  if (parents.every(([above, id]) => above === ns || found.metadata?.parents?.[above] === id)) return;
+  configurable[PREGEL_KEY.resuming] = false;
 }
 
 /** Whether a config comes from inside a running graph. */

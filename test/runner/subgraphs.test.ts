@@ -132,6 +132,30 @@ describeOnEachCheckpointer("questions of a subgraph", (store) => {
     expect(ids.size).toBe(2);
   });
 
+  test("of one with a memory of its own, whose turn is begun by one call and driven by others", async () => {
+    const inner = new StateGraph(TextLog)
+      .addNode("ask", ({ log }) => ({ log: `told ${String(interrupt(`after ${log.length}`))}` }))
+      .addEdge(START, "ask")
+      .compile({ checkpointer: true });
+    const graph = new StateGraph(TextLog)
+      .addNode("call", async ({ log }, config) => ({
+        log: (await inner.invoke({ log: `in ${log.length}` }, config)).log.join(", "),
+      }))
+      .addEdge(START, "call");
+    const runner = createRunner(graph, { name: "r", checkpointer: store.checkpointer });
+    const thread = store.newThread();
+    for (const turn of [1, 2, 3]) {
+      const begun = await runner.start(thread, {}, { drive: false });
+      const asked = await runner.step(thread, { tasks: begun.tasks.map(({ id }) => id) });
+      expect(asked.interrupts).toMatchObject([{ value: `after ${turn * 2 - 1}` }]);
+      expect(await runner.continue(thread)).toEqual(asked);
+      await runner.resume(thread, { answer: turn }, { drive: false });
+      expect((await runner.continue(thread)).status).toBe("done");
+    }
+    const last = (await runner.inspect(thread)).values.log.at(-1);
+    expect(last).toBe("in 0, told 1, in 1, told 2, in 2, told 3");
+  });
+
   test("a subgraph that loops asks under a new id each round, and keeps what it did", async () => {
     const inner = new StateGraph(TextLog)
       .addNode("ask", ({ log }) => ({ log: String(interrupt(`round ${log.length}`)) }))
