@@ -7,6 +7,7 @@ import type { ActionToApprove, ApprovalAnswer, ApprovalQuestion, Decision } from
 import { Duration, askAbout, dueIn } from "./ask.ts";
 import type { Outcome, Reading } from "./ask.ts";
 import type { DecisionRecord } from "./decisions.ts";
+import { clockOf, currentConfig } from "./running-task.ts";
 
 /**
  * What happens when nobody decides in time: every action is rejected, and then
@@ -197,7 +198,7 @@ function recordsOf(
     : {
         decidedBy: outcome.value.decidedBy ?? null,
         comment: outcome.value.comment ?? null,
-        at: new Date().toISOString(),
+        at: new Date(clockOf(currentConfig("requestApproval"))).toISOString(),
       };
   return actions.map(({ name, args }, i) => ({
     action: { name, args },

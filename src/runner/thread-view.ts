@@ -101,21 +101,27 @@ export async function readThread(
 /** Nodes that are to run next, and are none of the graph's: LangGraph would pass over them, and drop what led to them. */
 function missingTasks({ threadId, missing }: Pick<ThreadView, "threadId" | "missing">): TaskView[] {
   return missing.map((node) => {
-    const { code, name, message } = graphChanged(threadId, [node]);
-    return { id: "", node, phase: "failed", answers: 0, failure: { taskId: "", node, name, message, code } };
+    const failure = {
+      taskId: "",
+      node,
+      name: "PerdureError",
+      message: lacking(threadId, [node]),
+      code: "GRAPH_CHANGED",
+    };
+    return { id: "", node, phase: "failed", answers: 0, failure };
   });
 }
 
 /** The graph lacks nodes that a thread goes to next. */
 export function graphChanged(threadId: string, nodes: readonly string[]): PerdureError {
+  return new PerdureError("GRAPH_CHANGED", lacking(threadId, nodes), {
+    hint: "Drive it with a graph that has them, or say how to go on: runner.update with asNode, runner.fork, or a start with supersede.",
+  });
+}
+
+function lacking(threadId: string, nodes: readonly string[]): string {
   const names = nodes.map((node) => `"${node}"`).join(", ");
-  return new PerdureError(
-    "GRAPH_CHANGED",
-    `Thread "${threadId}" goes on at ${names}, which its graph has not any more.`,
-    {
-      hint: "Drive it with a graph that has them, or say how to go on: runner.update with asNode, runner.fork, or a start with supersede.",
-    },
-  );
+  return `Thread "${threadId}" goes on at ${names}, which its graph has not any more.`;
 }
 
 /** As {@link readThread}, where there must be one. @throws THREAD_NOT_FOUND */

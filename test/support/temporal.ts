@@ -37,15 +37,13 @@ export interface RigOptions {
 /** A `describe` whose tests need a Temporal server; skipped where there is none. */
 export const describeWithTemporal = inject("temporalAddress") === "" ? describe.skip : describe;
 
-let isQuiet = false;
+Runtime.install({ logger: new DefaultLogger("ERROR") }); // before anything else makes one
 
 /** Starts a worker for the graphs on a task queue of its own. */
 export async function temporalRig<const Graphs extends GraphMap>(
   graphs: Graphs,
   options: RigOptions = {},
 ): Promise<TemporalRig<Graphs>> {
-  if (!isQuiet) Runtime.install({ logger: new DefaultLogger("ERROR") });
-  isQuiet = true;
   const { address = inject("temporalAddress"), taskQueue = `test-${randomUUID()}`, settings } = options;
   const checkpointer = options.checkpointer ?? (await openCheckpointer("memory:"));
   const connection = await NativeConnection.connect({ address });

@@ -1,3 +1,5 @@
+import type { ErrorCode } from "../../errors/index.ts";
+
 /** The workflow type that drives a graph. */
 export const RUN_GRAPH = "runGraph";
 
@@ -16,6 +18,9 @@ export const HANDLER = {
   signal: "signal",
   state: "state",
 } as const;
+
+/** The code of the failure that a thread shows whose next node is none of its graph's. */
+export const GRAPH_CHANGED = "GRAPH_CHANGED" satisfies ErrorCode;
 
 /** The type of the failure that a run ends with when a node failed; its details are the report that says so. */
 export const NODE_FAILED = "NODE_FAILED";

@@ -1,4 +1,5 @@
 import type { StartRequest } from "../shared/protocol.ts";
+import { GRAPH_CHANGED } from "../shared/names.ts";
 import { GONE } from "../shared/wire-codec.ts";
 import type { ActivityScope } from "./activity-scope.ts";
 import type { HostedGraph, HostedState } from "./hosted-graph.ts";
@@ -26,7 +27,7 @@ export async function startThread(
 
 /** Who goes on with a thread tries again what failed. */
 function withFailedAgain(state: HostedState): HostedState {
-  if (state.status !== "error") return state;
+  if (state.status !== "error" || state.error.code === GRAPH_CHANGED) return state;
   const { error: _error, failures, ...rest } = state;
   return { ...rest, status: "ready", tasks: failures.map(({ taskId, node }) => ({ id: taskId, node })) };
 }

@@ -9,7 +9,7 @@ import {
   upsertMemo,
   workflowInfo,
 } from "@temporalio/workflow";
-import { NODE_FAILED } from "../shared/names.ts";
+import { GRAPH_CHANGED, NODE_FAILED } from "../shared/names.ts";
 import type {
   AnswersRequest,
   CarriedRun,
@@ -30,6 +30,12 @@ import type { Batch } from "./batches.ts";
 
 /** A task that is ready and does not run when it is told to, so often, never will. */
 const MOST_IDLE_LOOKS = 5;
+
+/** Temporal takes no timer of any length; a longer one is set anew. */
+const LONGEST_TIMER_MS = 365 * 24 * 3_600_000;
+
+/** So many signals go in one activity, as its input has a limit. */
+const MOST_SIGNALS = 20;
 
 /** One run of the workflow: what it knows of the thread, what is under way, and what is to be done next. */
 export class GraphRun {
@@ -54,7 +60,7 @@ export class GraphRun {
   #idleLooks = 0;
   #idleAt = "";
   /** Signals that were not handed to the thread yet. */
-  #signals: SignalArgs[] = [];
+  readonly #signals: SignalArgs[] = [];
   /** Interrupts that were named as due. */
   readonly #named = new Set<string>();
   #failure: { readonly error: unknown } | undefined;
@@ -229,8 +235,7 @@ export class GraphRun {
   }
 
   async #commitSignals(): Promise<void> {
-    const signals = this.#signals;
-    this.#signals = [];
+    const signals = this.#signals.splice(0, MOST_SIGNALS);
     await this.#commit({ signals }, "signals");
   }
 
@@ -285,8 +290,9 @@ export class GraphRun {
     const first = Math.min(...timed.map(({ dueAt = Infinity }) => dueAt));
     this.#tell(this.#inFlight === 0 ? "interrupted" : "running");
     if (first === Infinity) return condition(isChanged);
-    if (await condition(isChanged, Math.max(1, first - Date.now()))) return;
-    const due = timed.filter(({ dueAt = Infinity }) => dueAt <= Math.max(first, Date.now())).map(({ id }) => id);
+    if (await condition(isChanged, Math.min(Math.max(1, first - Date.now()), LONGEST_TIMER_MS))) return;
+    const due = timed.filter(({ dueAt = Infinity }) => dueAt <= Date.now()).map(({ id }) => id);
+    if (due.length === 0) return;
     for (const id of due) this.#named.add(id);
     await this.#commit({ due }, "due");
   }
@@ -339,6 +345,16 @@ function ended({ status, result, failures = [], reason }: ThreadReport): RunResu
     throw ApplicationFailure.create({ type: "RUN_CANCELLED", message: reason ?? "", nonRetryable: true });
   }
   const [failure] = failures;
+  if (failure?.code === GRAPH_CHANGED) {
+    const hint =
+      "Once the workers have a graph that does, execute it again without an input; or move the thread by a runner.";
+    throw ApplicationFailure.create({
+      type: failure.code,
+      message: failure.message,
+      nonRetryable: true,
+      details: [{ hint }],
+    });
+  }
   throw ApplicationFailure.create({
     type: NODE_FAILED,
     message: failure === undefined ? "A node failed." : `${failure.node}: ${failure.name}: ${failure.message}`,
