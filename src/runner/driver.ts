@@ -104,13 +104,24 @@ export class Driver {
   }
 
   /** Holds the thread alone for a change that drives nothing. */
-  async alone<T>(threadId: string, wait: boolean, change: () => Promise<T>): Promise<T> {
-    const lock = await this.#lock(threadId, "exclusive", wait, undefined);
+  async alone<T>(threadId: string, change: () => Promise<T>): Promise<T> {
+    const lock = await this.#lock(threadId, "exclusive", false, undefined);
     if (lock === undefined) throw threadBusy(threadId);
     try {
       return await change();
     } finally {
       await lock.release();
+    }
+  }
+
+  /** Waits until nobody drives the thread, or for as long as that. */
+  async idle(threadId: string, timeoutMs: number): Promise<void> {
+    const isOver = AbortSignal.timeout(timeoutMs);
+    try {
+      const lock = await this.#lock(threadId, "exclusive", true, isOver);
+      await lock?.release();
+    } catch (error) {
+      if (!isOver.aborted) throw error;
     }
   }
 

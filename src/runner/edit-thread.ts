@@ -36,7 +36,7 @@ export interface UpdateOptions<Node extends string = string> {
 /** Makes a copy of an older checkpoint the head of the thread. What came after it stays in the history. */
 export async function forkThread(driver: Driver, threadId: string, options: ForkOptions): Promise<ThreadView> {
   const { checkpointId, repeatFinished = false, owner } = options;
-  return driver.alone(threadId, false, async () => {
+  return driver.alone(threadId, async () => {
     const view = await driver.readExisting(threadId);
     assertOwner(threadId, view.record, owner);
     const tuple = await driver.checkpointer.getTuple({
@@ -82,7 +82,7 @@ export async function updateThread(
   values: unknown,
   { asNode, owner }: UpdateOptions,
 ): Promise<ThreadView> {
-  return driver.alone(threadId, false, async () => {
+  return driver.alone(threadId, async () => {
     const view = await driver.read(threadId);
     const open = view?.questions.filter(({ interrupt }) => interrupt.kind !== "breakpoint") ?? [];
     if (view !== undefined) assertOwner(threadId, view.record, owner);

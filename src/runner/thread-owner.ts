@@ -17,6 +17,12 @@ export interface ReleaseOptions {
   readonly owner: ThreadOwner;
 }
 
+/**
+ * How long a claim waits for what the owner before has under way. It hears of the claim within a second, unless its process
+ * stands still or is cut off; then the epoch keeps its commits out.
+ */
+const LAST_DRIVES_MS = 5_000;
+
 /** So many earlier runs of owners are remembered. */
 const PAST_RUNS_KEPT = 100;
 
@@ -45,16 +51,24 @@ export function ownedBy(record: ThreadRecord, owner: ThreadOwner | undefined): T
 
 /** See `runner.claim`. */
 export async function claimThread(driver: Driver, threadId: string, options: ClaimOptions): Promise<ThreadView> {
+  let isNew = false;
   const claim = async (): Promise<void> => {
-    await driver.checkpointer.updateRecord(threadId, (record) => claimed(threadId, record, options));
+    await driver.checkpointer.updateRecord(threadId, (record) => {
+      const next = claimed(threadId, record, options);
+      isNew = next !== record;
+      return next;
+    });
   };
   const { record } = await driver.readExisting(threadId);
   // Who drives it for nobody is not disturbed; an owner that is followed by another has no say any more.
-  if (record.owner === undefined) await driver.alone(threadId, false, claim);
+  if (record.owner === undefined) await driver.alone(threadId, claim);
   else if (!isSameRun(record.owner, options.owner)) {
     await claim();
-    await driver.stop(threadId);
-    await driver.alone(threadId, true, async () => {});
+    // where another call of the owner claimed it meanwhile, what is driven is the owner's own
+    if (isNew) {
+      await driver.stop(threadId);
+      await driver.idle(threadId, LAST_DRIVES_MS);
+    }
   }
   return driver.readExisting(threadId);
 }

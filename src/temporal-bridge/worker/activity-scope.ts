@@ -16,7 +16,7 @@ const PASSING = new Set<ErrorCode>([
 export interface ActivityScope {
   readonly threadId: string;
   readonly owner: ThreadOwner;
-  /** Aborts when the activity is cancelled, or its worker is shut down. */
+  /** Aborts when the activity is cancelled, its worker is shut down, or it is taken for dead. */
   readonly signal: AbortSignal;
   readonly attempt: number;
   /** What the attempt before has left. */
@@ -31,13 +31,22 @@ export async function inActivity<T>(work: (scope: ActivityScope) => Promise<T>):
   begun.set(context, performance.now());
   const { info, cancellationSignal } = context;
   const { workflowId = "", runId = "" } = info.workflowExecution ?? {};
+  const { heartbeatTimeoutMs = 30_000 } = info;
   let details: unknown = info.heartbeatDetails;
-  const beat = setInterval(() => context.heartbeat(details), (info.heartbeatTimeoutMs ?? 30_000) / 3);
+  const late = new AbortController();
+  let beatAt = performance.now();
+  const beat = setInterval(() => {
+    // Temporal has given the activity to somebody else by now: what this process still does must not get in the way
+    if (performance.now() - beatAt > heartbeatTimeoutMs) late.abort(new Error("The process stood still for too long."));
+    beatAt = performance.now();
+    context.heartbeat(details);
+  }, heartbeatTimeoutMs / 3);
+  const signal = AbortSignal.any([cancellationSignal, late.signal]);
   try {
     return await work({
       threadId: workflowId,
       owner: { engine: "temporal", name: `${info.workflowNamespace}/${workflowId}`, runId },
-      signal: cancellationSignal,
+      signal,
       attempt: info.attempt,
       left: info.heartbeatDetails,
       leave: (left) => {
@@ -46,10 +55,10 @@ export async function inActivity<T>(work: (scope: ActivityScope) => Promise<T>):
       },
     });
   } catch (error) {
-    if (!cancellationSignal.aborted) throw failureOf(error);
+    if (!signal.aborted) throw failureOf(error);
     // only what the workflow asked for is a cancel: a worker that stops leaves the rest to others
     if (context.cancellationDetails?.cancelRequested === true) throw cancellationSignal.reason as Error;
-    throw ApplicationFailure.create({ type: "WORKER_STOPPED", message: String(cancellationSignal.reason) });
+    throw ApplicationFailure.create({ type: "WORKER_STOPPED", message: String(signal.reason) });
   } finally {
     clearInterval(beat);
   }

@@ -1,4 +1,5 @@
-import { isPerdureError } from "../../errors/index.ts";
+import type { ThreadOwner, ThreadRecord } from "../../checkpoint/index.ts";
+import { PerdureError, isPerdureError } from "../../errors/index.ts";
 import type { RunPlace } from "../shared/protocol.ts";
 import type { ActivityScope } from "./activity-scope.ts";
 import type { HostedGraph } from "./hosted-graph.ts";
@@ -15,37 +16,85 @@ export async function owning<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   try {
+    if (place.checkpointId === undefined) await refuseTurnOfOthers(graph, scope, place);
     return await work();
   } catch (error) {
-    if (!isPerdureError(error, "THREAD_OWNED")) throw error;
+    // what keeps it busy may be what another run of the workflow has left under way, which nobody has told yet to stop
+    const isBusy = isPerdureError(error, "THREAD_BUSY") && (await isOfAnotherRun(graph, scope));
+    if (!isBusy && !isPerdureError(error, "THREAD_OWNED")) throw error;
     await becomeOwner(graph, scope, place);
   }
   return work();
 }
 
-async function becomeOwner(
-  { runner, checkpointer }: HostedGraph,
-  { threadId, owner }: ActivityScope,
-  { previousRunId, checkpointId, turnId }: RunPlace,
-): Promise<void> {
-  const record = await checkpointer.readRecord(threadId);
-  const state = await runner.claim(threadId, { owner });
-  const before = record?.owner;
-  if (before === undefined || before.runId === previousRunId || before.engine !== owner.engine) return;
-  const isSameTurn = record?.run?.id === turnId;
-  const seen = checkpointId ?? (isSameTurn ? await inputOf(runner, threadId, record.run?.inputStep) : undefined);
-  if (seen === undefined || seen === state.checkpointId) return;
-  await runner.fork(threadId, { checkpointId: seen, repeatFinished: true, owner });
+async function isOfAnotherRun({ checkpointer }: HostedGraph, { threadId, owner }: ActivityScope): Promise<boolean> {
+  const now = (await checkpointer.readRecord(threadId))?.owner;
+  return now !== undefined && now.runId !== owner.runId;
 }
 
-/** The checkpoint that holds the input of a turn. */
-async function inputOf(
-  runner: HostedGraph["runner"],
+/**
+ * Refuses the end of a thread to a run that had no part in it, which is one that a reset began: it has to go back first.
+ * @throws THREAD_OWNED
+ */
+export async function refuseStranger({ checkpointer }: HostedGraph, { threadId, owner }: ActivityScope): Promise<void> {
+  const record = await checkpointer.readRecord(threadId);
+  if (!tookPart(record, owner)) throw strange(threadId, owner);
+}
+
+/** Refuses to begin a turn that another run has begun: a reset to before the first activity was done begins it anew. */
+async function refuseTurnOfOthers(
+  { checkpointer }: HostedGraph,
+  { threadId, owner }: ActivityScope,
+  { turnId }: RunPlace,
+): Promise<void> {
+  const record = await checkpointer.readRecord(threadId);
+  if (record?.run?.id === turnId && !tookPart(record, owner)) throw strange(threadId, owner);
+}
+
+async function becomeOwner(graph: HostedGraph, { threadId, owner }: ActivityScope, place: RunPlace): Promise<void> {
+  const { runner, checkpointer } = graph;
+  const record = await checkpointer.readRecord(threadId);
+  if (record?.owner?.runId === owner.runId) return; // another activity of the run was faster
+  const seen = await seenBy(graph, threadId, record, place);
+  if (seen === undefined) {
+    await runner.claim(threadId, { owner });
+    return;
+  }
+  // Until it is back there nobody owns the thread in the run's own name: who dies on the way, does it again.
+  const onTheWay: ThreadOwner = { ...owner, runId: `${owner.runId} (going back)` };
+  try {
+    const { checkpointId } = await runner.claim(threadId, { owner: onTheWay });
+    if (checkpointId !== seen) {
+      await runner.fork(threadId, { checkpointId: seen, repeatFinished: true, owner: onTheWay });
+    }
+    await runner.claim(threadId, { owner });
+  } catch (error) {
+    const now = isPerdureError(error, "THREAD_OWNED") ? await checkpointer.readRecord(threadId) : undefined;
+    if (now?.owner?.runId !== owner.runId) throw error;
+  }
+}
+
+/** The checkpoint that a reset goes back to; undefined where the run goes on with the thread as it stands. */
+async function seenBy(
+  graph: HostedGraph,
   threadId: string,
-  inputStep: number | undefined,
+  record: ThreadRecord | undefined,
+  { previousRunId, checkpointId, turnId }: RunPlace,
 ): Promise<string | undefined> {
-  for await (const { checkpointId, step } of runner.history(threadId)) {
-    if (step === inputStep) return checkpointId;
+  if (previousRunId !== undefined && record?.owner?.runId === previousRunId) return undefined; // continued as new
+  if (checkpointId !== undefined || record?.run?.id !== turnId) return checkpointId;
+  for await (const { checkpointId: id, step } of graph.runner.history(threadId)) {
+    if (step === record.run.inputStep) return id;
   }
   return undefined;
+}
+
+function tookPart(record: ThreadRecord | undefined, { runId }: ThreadOwner): boolean {
+  return record?.owner?.runId === runId || record?.pastOwners?.includes(runId) === true;
+}
+
+function strange(threadId: string, { name, runId }: ThreadOwner): PerdureError {
+  return new PerdureError("THREAD_OWNED", `Run "${runId}" of "${name}" has not driven thread "${threadId}" yet.`, {
+    hint: "It has to claim the thread.",
+  });
 }

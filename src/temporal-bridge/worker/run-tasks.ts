@@ -1,3 +1,5 @@
+import { isPerdureError } from "../../errors/index.ts";
+import type { StepOptions } from "../../runner/index.ts";
 import type { TasksRequest } from "../shared/protocol.ts";
 import { activityNow } from "./activity-scope.ts";
 import type { ActivityScope } from "./activity-scope.ts";
@@ -19,10 +21,10 @@ export async function runTasks(
     ...(context === undefined ? {} : { context: (await codec.decode(context)) as Record<string, unknown> }),
   };
   const named = tasks.filter((id) => !count.isOver(id));
-  if (burst !== true) return runner.step(threadId, { ...options, tasks: named });
+  if (burst !== true) return stepReady(runner, threadId, { ...options, tasks: named });
   const deadline = activityNow() + settings.burst.maxMs;
   let left = settings.burst.maxSteps;
-  let state = await runner.step(threadId, { ...options, tasks: named, maxSteps: left, deadline });
+  let state = await stepReady(runner, threadId, { ...options, tasks: named, maxSteps: left, deadline });
   // what was named is past where an attempt before got further
   while (state.status === "ready" && !count.hasFailures && left > 0 && activityNow() < deadline) {
     const { step, checkpointId } = state;
@@ -32,4 +34,19 @@ export async function runTasks(
     left -= Math.max(1, state.step - step);
   }
   return state;
+}
+
+/** Runs those of the tasks that an attempt before, which nobody heard of, has not brought to a question. */
+async function stepReady(
+  runner: HostedGraph["runner"],
+  threadId: string,
+  options: StepOptions & { readonly tasks: readonly string[] },
+): Promise<HostedState> {
+  try {
+    return await runner.step(threadId, options);
+  } catch (error) {
+    if (!isPerdureError(error, "TASK_NOT_READY")) throw error;
+  }
+  const ready = new Set((await runner.inspect(threadId)).tasks.map(({ id }) => id));
+  return runner.step(threadId, { ...options, tasks: options.tasks.filter((id) => ready.has(id)) });
 }
