@@ -41,6 +41,7 @@ const groups: readonly (readonly Step[])[] = [
   [
     { command: "npm run examples -- --json", count: countExamples },
     { command: "npm start -- --yes --json", count: countStart },
+    { command: "npm run demo:temporal -- --yes --json", count: countDemo },
   ],
 ];
 
@@ -104,15 +105,29 @@ function countExamples({ stdout }: CommandResult): Counts {
 
 /** The main job holds its promise: killed for real, resumed, all done, and no refund made twice. */
 function countStart(result: CommandResult): Counts {
-  const report = parse(() => lastLine(result.stdout));
-  const at = (name: string) => Number(report?.[name]);
-  const holds =
+  return countOne({ ...result, ok: result.ok && deskHolds(lastNumbers(result)) });
+}
+
+/** The same on Temporal, whose server went down too. */
+function countDemo(result: CommandResult): Counts {
+  const at = lastNumbers(result);
+  return countOne({ ...result, ok: result.ok && deskHolds(at) && at("serverRestarts") >= 1 });
+}
+
+function deskHolds(at: (name: string) => number): boolean {
+  return (
     at("threads") >= 3 &&
     at("done") === at("threads") &&
     at("killed") >= 1 &&
     at("resumed") >= 1 &&
-    at("duplicateRefunds") === 0;
-  return countOne({ ...result, ok: result.ok && holds });
+    at("duplicateRefunds") === 0
+  );
+}
+
+/** The numbers of a last line of JSON, by name. */
+function lastNumbers({ stdout }: CommandResult): (name: string) => number {
+  const report = parse(() => lastLine(stdout));
+  return (name) => Number(report?.[name]);
 }
 
 function parse(read: () => string): Record<string, unknown> | undefined {

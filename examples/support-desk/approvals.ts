@@ -8,11 +8,12 @@ import type { ApprovalAnswer, Decision } from "perdure/nodes";
 import type { DecisionRules } from "./batch.ts";
 import { MAX_REFUND_CENTS, refundArguments } from "./desk-tools.ts";
 import { formatCents, parseEuros } from "./money.ts";
+import type { Prompt } from "./frame.ts";
 import type { OpenQuestion } from "./protocol.ts";
 import type { Screen } from "./screen.ts";
 
-/** Decides about one refund. */
-export type Decide = (question: OpenQuestion) => Promise<ApprovalAnswer>;
+/** Decides about one refund. Throws the signal's reason when the question is withdrawn before: its time was over. */
+export type Decide = (question: OpenQuestion, withdrawn?: AbortSignal) => Promise<ApprovalAnswer>;
 
 /** An answer that was given. */
 export interface GivenAnswer {
@@ -24,16 +25,20 @@ export interface GivenAnswer {
 export function askOnce(decide: Decide, given: GivenAnswer[]): Decide {
   const answers = new Map<string, Promise<ApprovalAnswer>>();
   let last: Promise<unknown> = Promise.resolve();
-  return (question) => {
+  return (question, withdrawn) => {
     const { threadId, interruptId } = question;
     const known = answers.get(interruptId);
     if (known !== undefined) return known;
     const answer = last.then(async () => {
-      const decided = await decide(question);
+      withdrawn?.throwIfAborted();
+      const decided = await decide(question, withdrawn);
       given.push({ threadId, answer: decided });
       return decided;
     });
-    last = answer;
+    last = answer.catch((error: unknown) => {
+      if (withdrawn?.aborted !== true) throw error;
+    });
+    last.catch(() => undefined); // who asked is told
     answers.set(interruptId, answer);
     return answer;
   };
@@ -61,9 +66,10 @@ function answerByRules({ decidedBy, exceptions }: DecisionRules, question: OpenQ
 /** Asks the person at the terminal. */
 export function decideAtTerminal(screen: Pick<Screen, "ask" | "line">): Decide {
   const decidedBy = userInfo().username;
-  return async (question) => {
+  return async (question, withdrawn) => {
     const details = questionText(question);
-    const answer: ApprovalAnswer = { decisions: [await askPerson(screen, question, details)], decidedBy };
+    const ask = (prompt: Prompt) => screen.ask(prompt, withdrawn);
+    const answer: ApprovalAnswer = { decisions: [await askPerson({ ask }, question, details)], decidedBy };
     screen.line(`${details}\n  → ${answerText(answer)}`);
     return answer;
   };
@@ -110,12 +116,13 @@ async function askAmount(
 }
 
 /** The action, the amount, the customer and what the policy says, in a few lines. */
-function questionText({ threadId, action, order, policy }: OpenQuestion): string {
+function questionText({ threadId, action, assignee, order, policy }: OpenQuestion): string {
   const amount = action.args["amountCents"];
   const money = typeof amount === "number" ? formatCents(amount) : "no amount";
-  if (order === undefined) return `? ${threadId}  ${action.name} ${JSON.stringify(action.args)}: no such order`;
+  const asked = `? ${threadId}${assignee === undefined ? "" : `  for ${assignee}`}`;
+  if (order === undefined) return `${asked}  ${action.name} ${JSON.stringify(action.args)}: no such order`;
   return [
-    `? ${threadId}  ${action.name}: ${money} to ${order.customer}`,
+    `${asked}  ${action.name}: ${money} to ${order.customer}`,
     `  for ${order.item} (order ${order.id}, ${formatCents(order.priceCents)})`,
     `  policy: ${policy?.allowed ? `at most ${formatCents(policy.maxAmountCents)}. ` : ""}${policy?.reason ?? "does not know this condition"}`,
   ].join("\n");

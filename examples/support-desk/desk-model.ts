@@ -2,7 +2,7 @@
 import type { BaseChatModel } from "@langchain/core/language_models/chat_models";
 import { ChatAnthropic } from "@langchain/anthropic";
 import { ChatOpenAI } from "@langchain/openai";
-import type { ModelName } from "./desk-options.ts";
+import type { ModelName } from "./command-line.ts";
 
 /** The chat model of that name; `url` is where it is served, for those that run on this machine. */
 export function createDeskModel(name: ModelName, url: string | undefined): BaseChatModel {

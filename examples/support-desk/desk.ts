@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import type { BaseChatModel } from "@langchain/core/language_models/chat_models";
 import { openCheckpointer } from "perdure/checkpoint";
 import { reactGraph } from "perdure/graphs";
+import type { ToolApproval } from "perdure/graphs";
 import { createRunner } from "perdure/runner";
 import { createDeskModel } from "./desk-model.ts";
 import { createDeskTools, REFUND_TOOL } from "./desk-tools.ts";
@@ -33,15 +34,16 @@ function createDeskGraph(options: {
   today: string;
   maxIterations: number;
   onRefund?: (news: RefundNews) => void;
+  approval: ToolApproval | undefined;
 }) {
-  const { model, maxIterations, ...rest } = options;
+  const { model, maxIterations, approval, ...rest } = options;
   return reactGraph({
     model,
     tools: createDeskTools({ ...rest, bankDelayMs: BANK_DELAY_MS }),
     prompt: PROMPT,
     maxIterations,
     onLimit: "finish",
-    approve: [REFUND_TOOL],
+    approve: approval === undefined ? [REFUND_TOOL] : ({ name }) => name === REFUND_TOOL && approval,
   });
 }
 
@@ -66,11 +68,13 @@ export async function openDesk(setup: WorkerSetup, onRefund: (news: RefundNews) 
     today: setup.today,
     maxIterations: MAX_ITERATIONS[setup.model],
     onRefund,
+    approval: setup.approval,
   });
   const runner = createRunner(graph, { name: "support-desk", checkpointer });
   return {
     graph,
     orders,
+    checkpointer,
     runner,
     close: async () => {
       await checkpointer.close();

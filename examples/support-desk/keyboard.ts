@@ -16,8 +16,14 @@ export type KeySource = NodeJS.ReadableStream & { setRawMode?(on: boolean): unkn
 export interface Keyboard {
   /** Reads, and throws away, what waits to be read. To be called before a question is shown. */
   discard(): Promise<void>;
-  /** The line that is typed from now on. `onTyped` hears of each change of it. */
-  readLine(options: { isNewQuestion: boolean; onTyped: (typed: string) => void }): Promise<string>;
+  /**
+   * The line that is typed from now on. `onTyped` hears of each change of it. Throws the reason of `withdrawn` when that aborts.
+   */
+  readLine(options: {
+    isNewQuestion: boolean;
+    onTyped: (typed: string) => void;
+    withdrawn?: AbortSignal;
+  }): Promise<string>;
   /** Gives the terminal back. */
   close(): void;
 }
@@ -41,21 +47,27 @@ export function openKeyboard(source: KeySource, onStop: () => void): Keyboard {
       await nextTurn(); // the rest of this turn of the event loop
       await nextTurn(); // and a whole one, in which the input was polled
     },
-    readLine: ({ isNewQuestion, onTyped }) => {
+    readLine: async ({ isNewQuestion, onTyped, withdrawn }) => {
+      withdrawn?.throwIfAborted();
       const quietUntil = isNewQuestion ? Date.now() + QUIET_MS : 0;
       let typed = "";
-      return new Promise((resolve) => {
-        reader = (text, key) => {
-          if (Date.now() < quietUntil) return;
-          if (key.name === "return" || key.name === "enter") {
-            reader = undefined;
-            return resolve(typed.trim());
-          }
-          if (key.ctrl && key.name === "d" && typed === "") return onStop();
-          typed = typedAfter(typed, text, key);
-          onTyped(typed);
-        };
-      });
+      const { promise, resolve, reject } = Promise.withResolvers<string>();
+      const withdraw = () => {
+        reader = undefined;
+        reject(withdrawn?.reason as Error);
+      };
+      withdrawn?.addEventListener("abort", withdraw);
+      reader = (text, key) => {
+        if (Date.now() < quietUntil) return;
+        if (key.name === "return" || key.name === "enter") {
+          reader = undefined;
+          return resolve(typed.trim());
+        }
+        if (key.ctrl && key.name === "d" && typed === "") return onStop();
+        typed = typedAfter(typed, text, key);
+        onTyped(typed);
+      };
+      return promise.finally(() => withdrawn?.removeEventListener("abort", withdraw));
     },
     close: () => {
       reader = undefined;

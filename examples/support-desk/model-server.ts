@@ -3,8 +3,8 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import { serveChatCompletions } from "../local-model/chat-completions-server.ts";
-import { UsageError } from "./desk-options.ts";
-import type { ModelName } from "./desk-options.ts";
+import { UsageError } from "./command-line.ts";
+import type { ModelName } from "./command-line.ts";
 import { scriptedReply } from "./scripted-agent.ts";
 
 /** How long the scripted model seems to think, and between two words, in milliseconds. */

@@ -3,10 +3,11 @@
  * other. Nothing is lost if a worker dies with messages on the way: all that counts is in the database.
  */
 import type { Action, ApprovalAnswer, DecisionRecord } from "perdure/nodes";
+import type { ToolApproval } from "perdure/graphs";
 import type { ThreadState } from "perdure/runner";
 import type { CustomerMessage } from "./batch.ts";
 import type { RefundNews } from "./desk-tools.ts";
-import type { ModelName } from "./desk-options.ts";
+import type { ModelName } from "./command-line.ts";
 import type { Order } from "./order-database.ts";
 import type { PolicyResult } from "./refund-policy.ts";
 import type { DatabasePlace } from "./sql.ts";
@@ -29,6 +30,8 @@ export interface WorkerSetup {
   readonly database: DatabasePlace;
   /** The day the messages came in. */
   readonly today: string;
+  /** How a person is asked. @default anybody, and for ever */
+  readonly approval?: ToolApproval;
   /** What the terminal can show of the graph's drawing. */
   readonly drawing: { readonly color: boolean; readonly width: number };
 }
@@ -38,6 +41,8 @@ export interface OpenQuestion {
   readonly threadId: string;
   readonly interruptId: string;
   readonly action: Action;
+  /** Who is asked; absent for anybody. */
+  readonly assignee?: string;
   /** Absent where the model asks for nonsense. */
   readonly order?: Order;
   readonly policy?: PolicyResult;

@@ -1,7 +1,7 @@
 /** What is shown when the work is over. */
 import type { Board, BoardRow } from "./board.ts";
 import type { RefundCheck } from "./check-refunds.ts";
-import type { ModelName } from "./desk-options.ts";
+import type { ModelName } from "./command-line.ts";
 
 /** The last line of `--json`. */
 export interface DeskResult {
@@ -25,7 +25,7 @@ export function deskResult(run: { board: Board; check: RefundCheck; killed: numb
   return {
     threads: rows.length,
     done: rows.filter(({ summary }) => summary?.status === "done").length,
-    approvals: rows.reduce((sum, { summary }) => sum + (summary?.decisions.length ?? 0), 0),
+    approvals: rows.flatMap(({ summary }) => summary?.decisions ?? []).filter(({ expired }) => expired !== true).length,
     killed,
     resumed: rows.filter((row) => row.resumed).length,
     refunds: check.refunds,

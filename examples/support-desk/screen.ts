@@ -15,8 +15,8 @@ export interface Screen {
   readonly plain: boolean;
   /** Shows a line that stays. */
   line(text: string): void;
-  /** Asks the person. One question at a time. */
-  ask(prompt: Prompt): Promise<string>;
+  /** Asks the person. One question at a time. Throws the signal's reason when it is withdrawn. */
+  ask(prompt: Prompt, withdrawn?: AbortSignal): Promise<string>;
   close(): void;
 }
 
@@ -55,7 +55,7 @@ class PlainScreen implements Screen {
     this.#write(this.#open === "" ? `${text}\n` : `\r\u001B[K${text}\n${this.#open}`);
   }
 
-  async ask({ details, hint, text }: Prompt): Promise<string> {
+  async ask({ details, hint, text }: Prompt, withdrawn?: AbortSignal): Promise<string> {
     const keyboard = theKeyboard(this.#keyboard);
     const isNewQuestion = details !== this.#details;
     this.#details = details;
@@ -67,10 +67,12 @@ class PlainScreen implements Screen {
       this.#write(`\r\u001B[K${this.#open}`);
     };
     show("");
-    const answer = await keyboard.readLine({ isNewQuestion, onTyped: show });
-    this.#open = "";
-    this.#write("\n");
-    return answer;
+    try {
+      return await keyboard.readLine({ isNewQuestion, onTyped: show, ...(withdrawn && { withdrawn }) });
+    } finally {
+      this.#open = "";
+      this.#write("\n");
+    }
   }
 
   close(): void {
@@ -113,7 +115,7 @@ class LiveScreen implements Screen {
     this.#draw(text.split("\n"));
   }
 
-  async ask(prompt: Prompt): Promise<string> {
+  async ask(prompt: Prompt, withdrawn?: AbortSignal): Promise<string> {
     const keyboard = theKeyboard(this.#keyboard);
     const isNewQuestion = prompt.details !== this.#details;
     this.#details = prompt.details;
@@ -123,10 +125,12 @@ class LiveScreen implements Screen {
       this.#redraw();
     };
     show("");
-    const answer = await keyboard.readLine({ isNewQuestion, onTyped: show });
-    this.#question = undefined;
-    this.#redraw();
-    return answer;
+    try {
+      return await keyboard.readLine({ isNewQuestion, onTyped: show, ...(withdrawn && { withdrawn }) });
+    } finally {
+      this.#question = undefined;
+      this.#redraw();
+    }
   }
 
   close(): void {

@@ -2,21 +2,26 @@
  * The work itself, seen from outside: a worker begins, it is killed while money is on its way, and
  * another one goes on where it was.
  */
+import type { ApprovalAnswer } from "perdure/nodes";
 import type { Decide } from "./approvals.ts";
 import { applyEvent, isKillMoment, markLost } from "./board.ts";
 import type { Board } from "./board.ts";
 import { progressLine } from "./progress.ts";
-import type { Command, ThreadEvent } from "./protocol.ts";
+import type { CustomerMessage } from "./batch.ts";
+import type { Command, ThreadEvent, WorkerSetup } from "./protocol.ts";
 import type { Screen } from "./screen.ts";
 import { startWorker } from "./worker-process.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
 /** What two workers have in common: the work, and the person who watches and decides. */
 export interface Shift {
-  readonly work: Command;
+  readonly setup: WorkerSetup;
+  readonly messages: readonly CustomerMessage[];
   readonly board: Board;
   readonly screen: Screen;
   readonly decide: Decide;
+  /** Notes that an answer of `decide` came too late, and was refused. */
+  readonly takeBack: (answer: ApprovalAnswer) => void;
   /** Ends the work where it is; its reason is what is thrown then. */
   readonly stopped: AbortSignal;
 }
@@ -24,15 +29,17 @@ export interface Shift {
 /** Somebody pressed Ctrl-C, or is no longer at the terminal. */
 export class Stopped extends Error {}
 
+const WORKER = new URL("worker.ts", import.meta.url);
+
 /** Brings all threads to their ends. @returns how many workers were killed on the way */
 export async function workThroughACrash(shift: Shift): Promise<number> {
   const { board, screen } = shift;
   const log = (line: string) => screen.line(line);
-  const first = startWorker(log);
+  const first = startWorker<Command>(WORKER, log);
   screen.line(`Process ${first.pid} begins.`);
   if (await run(first, shift, (event) => isKillMoment(board, event))) return 0;
 
-  const second = startWorker(log);
+  const second = startWorker<Command>(WORKER, log);
   screen.line(`\n✗ Process ${first.pid} was killed (SIGKILL) at work. Process ${second.pid} goes on:`);
   await run(second, shift, () => false);
   return 1;
@@ -42,12 +49,16 @@ export async function workThroughACrash(shift: Shift): Promise<number> {
  * Lets a worker work until all threads are finished, or until `killNow` says so.
  * @returns whether it lived to the end
  */
-async function run(worker: WorkerProcess, shift: Shift, killNow: (event: ThreadEvent) => boolean): Promise<boolean> {
-  const { work, board, screen, decide, stopped } = shift;
+async function run(
+  worker: WorkerProcess<Command>,
+  shift: Shift,
+  killNow: (event: ThreadEvent) => boolean,
+): Promise<boolean> {
+  const { setup, messages, board, screen, decide, stopped } = shift;
   const isFirst = [...board.values()].every(({ phase }) => phase === "new");
   let nobodyDecided: unknown;
   stopped.addEventListener("abort", () => void worker.kill());
-  worker.send(work);
+  worker.send({ type: "work", setup, messages });
   for await (const event of worker.events()) {
     if (event.type === "graph") {
       if (isFirst) screen.line(`\n${event.drawing}\n`);

@@ -1,10 +1,10 @@
 /** A worker as its parent sees it: a process that reports, takes answers, and can be killed. */
 import { fork } from "node:child_process";
 import { on, once } from "node:events";
-import type { Command, WorkerEvent } from "./protocol.ts";
+import type { WorkerEvent } from "./protocol.ts";
 
 /** A worker that runs. */
-export interface WorkerProcess {
+export interface WorkerProcess<Command> {
   readonly pid: number;
   /** What it reports, until it ends. */
   events(): AsyncIterable<WorkerEvent>;
@@ -16,9 +16,9 @@ export interface WorkerProcess {
   ended(): Promise<void>;
 }
 
-/** Starts worker.ts. What it writes to stderr goes to `log`, line by line. */
-export function startWorker(log: (line: string) => void): WorkerProcess {
-  const child = fork(new URL("worker.ts", import.meta.url), { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+/** Starts a worker's module. What it writes to stderr goes to `log`, line by line. */
+export function startWorker<Command extends object>(module: URL, log: (line: string) => void): WorkerProcess<Command> {
+  const child = fork(module, { stdio: ["ignore", "ignore", "pipe", "ipc"] });
   const reports = on(child, "message", { close: ["disconnect"] });
   const exit = once(child, "exit") as Promise<[code: number | null, signal: string | null]>;
   let rest = "";

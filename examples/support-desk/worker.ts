@@ -45,7 +45,7 @@ async function answerCustomer(desk: Desk, { threadId, text }: CustomerMessage, t
   if (state.status === "ready" || state.status === "error") state = await drive(desk, threadId, { continue: true });
   for (;;) {
     if (state.status === "interrupted") {
-      for (const question of await openQuestions(state, desk.orders, today))
+      for (const question of await openQuestions(threadId, state.interrupts, desk.orders, today))
         report({ type: "question", threadId, question });
       state = await drive(desk, threadId, { resume: await mailbox.take() });
     } else if (state.status === "error" && failures++ < MAX_FAILURES) {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { decideAtTerminal } from "../../examples/support-desk/approvals.ts";
+import { askOnce, decideAtTerminal } from "../../examples/support-desk/approvals.ts";
+import type { GivenAnswer } from "../../examples/support-desk/approvals.ts";
 import type { Prompt } from "../../examples/support-desk/frame.ts";
 import { formatCents, parseEuros } from "../../examples/support-desk/money.ts";
 import type { OpenQuestion } from "../../examples/support-desk/protocol.ts";
@@ -80,6 +81,35 @@ describe("a person's decision", () => {
     expect(decision).toEqual({ type: "reject" });
     expect(prompts[0]?.text).toContain("[a/r]");
     expect(hints[1]).toBe("Type a to approve it, or r to reject it.");
+  });
+});
+
+describe("a question whose time is over", () => {
+  it("is withdrawn from the person or the queue, and the ones behind it are asked", async () => {
+    const given: GivenAnswer[] = [];
+    const asked: string[] = [];
+    const ask = async ({ details }: Prompt, withdrawn?: AbortSignal) => {
+      asked.push(details.split("\n")[0] ?? "");
+      const isWithdrawn = new Promise<never>((_, reject) =>
+        withdrawn?.addEventListener("abort", () => reject(withdrawn.reason as Error)),
+      );
+      return details.includes("the team lead") ? "a" : isWithdrawn;
+    };
+    const decide = askOnce(decideAtTerminal({ ask, line: () => undefined }), given);
+    const withdrawing = new AbortController();
+    const first = decide(QUESTION, withdrawing.signal);
+    const queued = decide({ ...QUESTION, interruptId: "j" }, withdrawing.signal);
+    const escalated = decide({ ...QUESTION, interruptId: "k", assignee: "the team lead" });
+    await expect.poll(() => asked).toHaveLength(1);
+    withdrawing.abort(new Error("too late"));
+    await expect(first).rejects.toThrow("too late");
+    await expect(queued).rejects.toThrow("too late");
+    expect(await escalated).toMatchObject({ decisions: [{ type: "approve" }] });
+    expect(asked).toEqual([
+      "? case-101  refund_order: €64.90 to Maja Lindqvist",
+      "? case-101  for the team lead  refund_order: €64.90 to Maja Lindqvist",
+    ]);
+    expect(given).toMatchObject([{ threadId: "case-101", answer: { decisions: [{ type: "approve" }] } }]);
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { UsageError, commandToGoOn, readDeskOptions } from "../../examples/support-desk/desk-options.ts";
+import { UsageError } from "../../examples/support-desk/command-line.ts";
+import { commandToGoOn, readDeskOptions } from "../../examples/support-desk/desk-options.ts";
 
 describe("the command line of the support desk", () => {
   it("asks for the scripted model on PGlite in a folder of its own by default", () => {

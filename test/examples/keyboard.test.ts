@@ -68,6 +68,23 @@ describe("the keyboard", () => {
     expect(answers).toEqual(["a", "r"]);
   });
 
+  it("reads no more for a question that is withdrawn, and the next one begins with an empty line", async () => {
+    const withdrawing = new AbortController();
+    const answer = keyboard.readLine({
+      isNewQuestion: false,
+      onTyped: () => undefined,
+      withdrawn: withdrawing.signal,
+    });
+    await type("ap");
+    withdrawing.abort(new Error("too late"));
+    await expect(answer).rejects.toThrow("too late");
+    await type("prove\r");
+    const answers: string[] = [];
+    await ask(answers, false);
+    await type("r\r");
+    expect(answers).toEqual(["r"]);
+  });
+
   it("lets the line be mended, and ignores Ctrl-Z, the arrows and Tab", async () => {
     const typed: string[] = [];
     const answer = keyboard.readLine({ isNewQuestion: false, onTyped: (text) => typed.push(text) });

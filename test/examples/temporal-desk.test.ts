@@ -1,0 +1,65 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { describe, expect, inject, it } from "vitest";
+
+const MAIN = fileURLToPath(new URL("../../examples/temporal-desk/main.ts", import.meta.url));
+const MESSAGES = 10;
+const REFUNDS = 5;
+const DECISIONS = 7;
+
+interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function demo(args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      ["--conditions=perdure-source", MAIN, ...args],
+      { env },
+      (_, stdout, stderr) => resolve({ status: child.exitCode, stdout, stderr }),
+    );
+  });
+}
+
+/** Whether it can find its servers here. */
+const hasServers = inject("temporalAddress") !== "" && inject("postgresUrl") !== "";
+
+describe("npm run demo:temporal", { timeout: 300_000 }, () => {
+  it.runIf(hasServers)(
+    "makes each approved refund exactly once, though a worker is killed while one is on its way, and the server after it; what nobody decides about goes to the team lead",
+    async () => {
+      const { status, stdout, stderr } = await demo(["--yes", "--json"]);
+      expect(status, stderr).toBe(0);
+      expect(JSON.parse(stdout), stderr).toEqual({
+        threads: MESSAGES,
+        done: MESSAGES,
+        approvals: DECISIONS,
+        killed: 1,
+        resumed: expect.toSatisfy((resumed: number) => resumed >= 1 && resumed <= MESSAGES),
+        refunds: REFUNDS,
+        duplicateRefunds: 0,
+        model: "scripted",
+        serverRestarts: 1,
+      });
+      expect(stderr).toMatch(/Worker \d+ was killed \(SIGKILL\) at work\. Worker \d+ goes on/);
+      expect(stderr).toContain("had left the account before the crash: nothing moves");
+      expect(stderr).toContain("The Temporal server was killed (SIGKILL), and started again");
+      expect(stderr).toContain("case-110  refund_order A-1012: nobody decided in time, the team lead is asked");
+      expect(stderr).toMatch(/^case-110 .* escalate, approve /m);
+    },
+  );
+
+  it("ends with status 2 and says why when it can't begin: an unknown option, no terminal, options that npm kept", async () => {
+    const outcomes = await Promise.all([
+      demo(["--fast"]),
+      demo([]),
+      demo(["--yes"], { ...process.env, npm_lifecycle_event: "demo:temporal", npm_config_json: "true" }),
+    ]);
+    expect(outcomes.map(({ status, stdout }) => [status, stdout])).toEqual(Array(3).fill([2, ""]));
+    const why = ["--fast", "no terminal", "use `npm run demo:temporal -- --json --yes`"];
+    outcomes.forEach(({ stderr }, index) => expect(stderr).toContain(why[index]));
+  });
+});
