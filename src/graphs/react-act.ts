@@ -98,7 +98,9 @@ function argsSchemaOf(tool: StructuredToolInterface | undefined): AnswerSchema |
 
 /** LangGraph would give it a random id each time it applies the write; the task's is the same in each process. */
 function named(message: ToolMessage, id: string | undefined): ToolMessage {
-  if (message.id === undefined && id !== undefined) message.id = id;
+  if (message.id !== undefined || id === undefined) return message;
+  message.id = id;
+  message.lc_kwargs["id"] = id; // what is stored is what stands there
   return message;
 }
 

@@ -522,3 +522,12 @@ describe("as a StateGraph", () => {
     expect(lines((result as { messages: BaseMessage[] }).messages).at(-1)).toBe("ai: Done.");
   });
 });
+
+test("a tool's message is stored with the id that the model's node sees it by", async () => {
+  const { model } = await scripted([{ calls: [look("Rome", "a")] }, { text: "Sunny." }]);
+  const graph = reactGraph({ model, tools: [weatherTools().look] }).compile({ checkpointer: new MemorySaver() });
+  const { messages } = await graph.invoke(say("How is Rome?"), thread);
+  const stored = (await graph.getState(thread)).values as { readonly messages: readonly BaseMessage[] };
+  expect(messages.map(({ id }) => typeof id)).toEqual(["string", "string", "string", "string"]);
+  expect(stored.messages.map(({ id }) => id)).toEqual(messages.map(({ id }) => id));
+});
