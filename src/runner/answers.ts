@@ -4,6 +4,7 @@ import { answerProblem, isDueAnswer } from "../nodes/index.ts";
 import type { DueAnswer } from "../nodes/index.ts";
 import type { Question } from "./open-question.ts";
 import { assertOwner } from "./thread-owner.ts";
+import { graphChanged } from "./thread-view.ts";
 import type { ThreadView } from "./thread-view.ts";
 
 /**
@@ -196,6 +197,7 @@ function fits({ interrupt }: Question, payload: unknown): boolean {
 }
 
 function notOpen(view: ThreadView, id: string | undefined): PerdureError {
+  if (view.missing.length > 0) return graphChanged(view.threadId, view.missing); // the question may be theirs
   const which = id === undefined ? "no open interrupt" : `no open interrupt "${id}"`;
   return new PerdureError(
     "INTERRUPT_NOT_OPEN",

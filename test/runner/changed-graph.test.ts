@@ -48,6 +48,7 @@ describeOnEachCheckpointer("a thread whose next node the graph has not any more"
     await expect(renamed.asRunnable().invoke(null, { configurable: { thread_id: t } })).rejects.toMatchObject({
       code: "GRAPH_CHANGED",
     });
+    await expect(renamed.resume(t, { [interrupts[0]!.id]: "yes" })).rejects.toMatchObject({ code: "GRAPH_CHANGED" });
     expect(await renamed.cancel(t, "no")).toMatchObject({ status: "cancelled" });
     expect(await renamed.continue(t)).toMatchObject({ ...named(t, ["ask"]), checkpointId });
     // the graph that has the node goes on where it stood

@@ -21,6 +21,8 @@ export interface TemporalServerOptions {
   readonly databaseFile?: string;
   /** @default a free one */
   readonly port?: number;
+  /** Its dynamic configuration, such as `limit.historyCount.suggestContinueAsNew`. @default as it comes */
+  readonly dynamicConfig?: Readonly<Record<string, number>>;
 }
 
 const startTimeoutMs = 60_000;
@@ -48,6 +50,9 @@ export async function startTemporal(options: TemporalServerOptions = {}): Promis
     "error",
   ];
   if (options.databaseFile !== undefined) args.push("--db-filename", options.databaseFile);
+  for (const [name, value] of Object.entries(options.dynamicConfig ?? {})) {
+    args.push("--dynamic-config-value", `${name}=${value}`);
+  }
   let end = await start(cli, args, port);
   let isStopped = false;
   return {

@@ -124,7 +124,10 @@ export class GraphRun {
         await this.#commit({ answers }, "answers");
       } catch (error) {
         this.#answers.take(answers);
-        throw error instanceof ActivityFailure && error.cause instanceof ApplicationFailure ? error.cause : error;
+        const cause = error instanceof ActivityFailure ? error.cause : undefined;
+        if (!(cause instanceof ApplicationFailure)) throw error;
+        if (cause.type === GRAPH_CHANGED) this.#failure ??= { error };
+        throw cause;
       }
     }
     return this.state();
