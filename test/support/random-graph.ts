@@ -42,8 +42,11 @@ interface TaskInput {
 /** Rounds of loops, and with them the length of a run, are bounded by how many tasks have run. */
 const MOST_TASKS_IN_LOOPS = 8;
 
-/** The graph that the nodes describe: node i is `n<i>`, and the first one is where it begins. */
-export function randomGraph(nodes: readonly RandomNode[]) {
+/**
+ * The graph that the nodes describe: node i is `n<i>`, and the first one is where it begins.
+ * @param begins hears of each run of a node
+ */
+export function randomGraph(nodes: readonly RandomNode[], begins: (name: string) => void = () => {}) {
   const failed = new Map<string, number>();
   const graph = new StateGraph(State) as unknown as LooseGraph;
   nodes.forEach((node, index) => {
@@ -51,6 +54,7 @@ export function randomGraph(nodes: readonly RandomNode[]) {
     const forward = [1, ...node.targets].map((distance) => index + distance).filter((target) => target < nodes.length);
     const names = forward.map((target) => `n${target}`);
     const work = (input: TaskInput, taskId: string): string => {
+      begins(name);
       const questions = Array.from({ length: node.asks }, (_, ask) => ({ name, ask, item: input.item ?? null }));
       const answers = questions.map((question) => String(interrupt(question)));
       const failures = failed.get(taskId) ?? 0;
