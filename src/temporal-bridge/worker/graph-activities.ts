@@ -1,3 +1,5 @@
+import type { ThreadOwner } from "../../checkpoint/index.ts";
+import { isPerdureError } from "../../errors/index.ts";
 import { NODE_FAILED } from "../shared/names.ts";
 import type { GraphActivities, Report, RunPlace } from "../shared/protocol.ts";
 import { inActivity } from "./activity-scope.ts";
@@ -62,7 +64,7 @@ export function graphActivities(options: HostOptions): GraphActivities {
       inActivity(async ({ threadId, owner }) => {
         const { runner, checkpointer, codec } = graphOf(request.graph);
         await codec.drop(request.unused ?? []);
-        if ((await checkpointer.readRecord(threadId))?.owner?.runId !== owner.runId) return;
+        if (!(await mayClose({ runner, checkpointer }, threadId, owner))) return;
         if (request.cancel !== undefined) await runner.cancel(threadId, request.cancel, { owner });
         await runner.release(threadId, { owner });
       }),
@@ -76,4 +78,21 @@ async function finalReport(graph: HostedGraph, scope: ActivityScope, state: Host
   const report = await threadReport(graph, state);
   if (state.status === "done") await graph.runner.release(threadId, { owner });
   return report;
+}
+
+/** Whether the thread is the run's, or was left to it by a run that it follows: one that continued as new has not claimed it before it does something. */
+async function mayClose(
+  { runner, checkpointer }: Pick<HostedGraph, "runner" | "checkpointer">,
+  threadId: string,
+  owner: ThreadOwner,
+): Promise<boolean> {
+  const now = (await checkpointer.readRecord(threadId))?.owner;
+  if (now === undefined || now.runId === owner.runId) return now !== undefined;
+  try {
+    await runner.claim(threadId, { owner });
+    return true;
+  } catch (error) {
+    if (isPerdureError(error, "THREAD_OWNED")) return false;
+    throw error;
+  }
 }
