@@ -1,25 +1,24 @@
 import type { Checkpointer } from "../../checkpoint/index.ts";
 import { PerdureError } from "../../errors/index.ts";
+import type { RunStatus } from "../../executor/index.ts";
 import type { Answers } from "../../runner/index.ts";
 import { textOf } from "../shared/same-value.ts";
 
 /**
- * Judges answers to a run that is over: the same as were given then change nothing.
- * @throws INTERRUPT_NOT_OPEN, INTERRUPT_ALREADY_ANSWERED
+ * Answers without those that were given before just so, wherever the thread was driven then: they change nothing.
+ * @param checkpointer the workers'; without one nothing is known of the past
+ * @throws INTERRUPT_ALREADY_ANSWERED
  */
-export async function answersToPastRun(
+export async function withoutGivenBefore(
   id: string,
   answers: Answers,
   checkpointer: Checkpointer | undefined,
-): Promise<void> {
+): Promise<Readonly<Record<string, unknown>>> {
+  const fresh: Record<string, unknown> = {};
   for (const [interruptId, answer] of Object.entries(answers)) {
     const recorded = await checkpointer?.readAnswer(id, interruptId);
-    if (recorded === undefined) {
-      throw new PerdureError("INTERRUPT_NOT_OPEN", `Run "${id}" is over, and waits for no answer.`, {
-        hint: "It was never asked, or the run ended without it. Look at executor.query.",
-      });
-    }
-    if (textOf(recorded.answer) !== textOf(answer)) {
+    if (recorded === undefined) fresh[interruptId] = answer;
+    else if (textOf(recorded.answer) !== textOf(answer)) {
       throw new PerdureError(
         "INTERRUPT_ALREADY_ANSWERED",
         `Interrupt "${interruptId}" of run "${id}" was answered before, and differently.`,
@@ -27,4 +26,14 @@ export async function answersToPastRun(
       );
     }
   }
+  return fresh;
+}
+
+/** Nobody takes an answer for a run that is over, though its thread may ask still. */
+export function runIsOver(id: string, status: RunStatus): PerdureError {
+  const hint =
+    status === "done"
+      ? "It was never asked, or the run ended without it. Look at executor.query."
+      : "Where the thread asks still, answer by the runner that drives it now, or execute the run again without an input.";
+  return new PerdureError("INTERRUPT_NOT_OPEN", `Run "${id}" is over (${status}), and waits for no answer.`, { hint });
 }

@@ -17,7 +17,7 @@ import { WireCodec } from "../shared/wire-codec.ts";
 import type { TemporalExecutor } from "./create-temporal-executor.ts";
 import { reaching } from "./errors.ts";
 import { listRuns } from "./list-runs.ts";
-import { answersToPastRun } from "./past-answers.ts";
+import { runIsOver, withoutGivenBefore } from "./past-answers.ts";
 import { readResult } from "./read-result.ts";
 import { runState } from "./run-state.ts";
 import { runStatus } from "./run-status.ts";
@@ -76,10 +76,15 @@ export class TemporalRuns implements TemporalExecutor {
       return await this.#state(id, state);
     } catch (error) {
       await this.#codec.drop(Object.values(wires));
-      if (!isPerdureError(error, "RUN_NOT_FOUND")) throw error;
-      await reaching(id, () => this.#workflow(id).describe());
-      await answersToPastRun(id, answers, this.#checkpointer);
-      return this.query(id, "state");
+      const isOver = isPerdureError(error, "RUN_NOT_FOUND");
+      if (!isOver && !isPerdureError(error, "INTERRUPT_NOT_OPEN")) throw error;
+      const over = isOver ? runIsOver(id, await this.#handle(id, this.#workflow(id)).status()) : undefined;
+      // it knows of no answers that were given while others drove its thread
+      const fresh = await withoutGivenBefore(id, answers, this.#checkpointer);
+      const count = Object.keys(fresh).length;
+      if (count === 0) return this.query(id, "state");
+      if (over !== undefined || count === Object.keys(answers).length) throw over ?? error;
+      return this.resume(id, fresh);
     }
   }
 
