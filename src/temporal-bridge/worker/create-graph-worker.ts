@@ -36,6 +36,9 @@ export function bundleGraphWorkflows(): Promise<WorkflowBundleWithSourceMap> {
   return bundleWorkflowCode({ workflowsPath: workflowsPath(), logger: new DefaultLogger("WARN") });
 }
 
+/** A server that does not tell workers of a cancel by itself says so in answer to a heartbeat. */
+const LONGEST_HEARTBEAT_WAIT_MS = 2_000;
+
 /** The module of the workflow: TypeScript beside the sources, JavaScript in the package. */
 function workflowsPath(): string {
   return fileURLToPath(new URL(`../workflow/index${extname(import.meta.url)}`, import.meta.url));
@@ -49,6 +52,7 @@ function workflowsPath(): string {
 export async function createGraphWorker(options: GraphWorkerOptions): Promise<Worker> {
   const { connection, namespace, taskQueue, activitiesOnly = false, worker = {} } = options;
   return Worker.create({
+    maxHeartbeatThrottleInterval: LONGEST_HEARTBEAT_WAIT_MS,
     ...worker,
     taskQueue,
     ...(connection === undefined ? {} : { connection }),
