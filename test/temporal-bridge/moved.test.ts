@@ -3,7 +3,7 @@ import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 import type { Checkpointer, ThreadOwner } from "perdure/checkpoint";
 import { waitForSignal } from "perdure/nodes";
 import { createRunner } from "perdure/runner";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { collect } from "../support/collect.ts";
 import { describeWithTemporal, temporalRig } from "../support/temporal.ts";
@@ -85,7 +85,7 @@ function graphsOf(scene: Scene) {
     .addNode("map", async ({ n, thread }: { readonly n: number; readonly thread: string }, config) => {
       scene.note(config, `map ${n}`);
       await scene.pass(`${thread} ${n}`, config);
-      scene.note(config, `mapped ${n}`);
+      if (scene.broken.has(scene.note(config, `mapped ${n}`))) throw new TypeError("it is broken");
       return { log: `map ${n}` };
     })
     .addNode("sum", ({ log }, config) => {
@@ -124,8 +124,9 @@ describeWithTemporal("a thread that moves", () => {
   const runnerOf = <const Name extends keyof typeof graphs>(name: Name) =>
     createRunner(graphs[name], { name, checkpointer: rig.checkpointer });
   const answered = (thread: string) => scene.of(thread).filter((line) => line.startsWith("told"));
-  const running = (thread: string, what: string) =>
-    expect.poll(() => scene.of(thread).filter((line) => line === what).length, { interval: 10 });
+  const begun = async (thread: string, what: string): Promise<void> => {
+    await expect.poll(() => scene.of(thread), { interval: 10 }).toContain(what);
+  };
 
   it("goes to Temporal and back while it waits, question by question, and takes each answer once", async () => {
     const id = rig.newId();
@@ -159,7 +160,7 @@ describeWithTemporal("a thread that moves", () => {
   it("in the middle of a fan-out, from Temporal: what runs is finished there, the rest is run in process", async () => {
     const id = rig.newId();
     const run = await rig.executor.execute("fan", { id, input: { thread: id } });
-    await running(id, "map 1").toBe(1);
+    await begun(id, "map 1");
     const releasing = rig.executor.release(id);
     for (const n of [1, 2, 3, 4]) scene.open(`${id} ${n}`);
     await releasing;
@@ -184,7 +185,7 @@ describeWithTemporal("a thread that moves", () => {
     const driving = runner.start(id, { thread: id }, { signal: stop.signal }).catch((error: unknown) => error);
     scene.open(`${id} 1`);
     scene.open(`${id} 2`);
-    await running(id, "map 4").toBe(1);
+    await begun(id, "map 4");
     await expect.poll(async () => (await runner.inspect(id)).tasks.length, { interval: 10 }).toBe(2);
     stop.abort(new Error("moved"));
     await driving;
@@ -201,7 +202,7 @@ describeWithTemporal("a thread that moves", () => {
     const id = rig.newId();
     const runner = runnerOf("fan");
     const driving = runner.start(id, { thread: id });
-    await running(id, "map 4").toBe(1);
+    await begun(id, "map 4");
     const run = await rig.executor.execute("fan", { id });
     for (const n of [1, 2, 3, 4]) scene.open(`${id} ${n}`);
     expect((await driving).status).toBe("done");
@@ -234,7 +235,7 @@ describeWithTemporal("a thread that moves", () => {
   it("after a cancel on Temporal, which stops what runs there, it goes on in process", async () => {
     const id = rig.newId();
     const run = await rig.executor.execute("fan", { id, input: { thread: id } });
-    await running(id, "map 1").toBe(1);
+    await begun(id, "map 1");
     await rig.executor.cancel(id);
     await expect(run.result()).rejects.toMatchObject({ code: "RUN_CANCELLED" });
     expect(scene.aborted).toContain(`${id} 1`);
@@ -378,7 +379,7 @@ describeWithTemporal("a thread that moves", () => {
   it("taken over by force while a node runs on Temporal: it is stopped, its result shut out, and the run fails", async () => {
     const id = rig.newId();
     const run = await rig.executor.execute("fan", { id, input: { thread: id } });
-    await running(id, "map 1").toBe(1);
+    await begun(id, "map 1");
     const runner = runnerOf("fan");
     await expect(runner.claim(id, { owner: me })).rejects.toMatchObject({ code: "THREAD_OWNED" });
     await runner.claim(id, { owner: me, takeOver: true });
@@ -471,6 +472,47 @@ describeWithTemporal("a thread that moves", () => {
     await Promise.all(rounds);
     expect([...sides].every((side) => side === "taken" || side === "THREAD_OWNED")).toBe(true);
   });
+
+  it("a signal that comes while the thread is being given back is kept with it", async () => {
+    const id = rig.newId();
+    const runner = runnerOf("waiting");
+    await rig.executor.execute("waiting", { id, input: {} });
+    await rig.settled(id);
+    const reached = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    const { checkpointer } = rig;
+    const updateRecord = checkpointer.updateRecord.bind(checkpointer);
+    const spy = vi.spyOn(checkpointer, "updateRecord").mockImplementation(async (threadId, change) => {
+      if (threadId === id) {
+        reached.resolve();
+        await goOn.promise;
+      }
+      return updateRecord(threadId, change);
+    });
+    const releasing = rig.executor.release(id);
+    await reached.promise;
+    await rig.executor.signal(id, { name: "go", payload: "meanwhile" });
+    goOn.resolve();
+    await releasing;
+    spy.mockRestore();
+    expect((await runner.continue(id)).values.log).toEqual(["meanwhile"]);
+  });
+
+  it.each(["fails", "is cancelled"])(
+    "a signal that nobody has asked for is kept with the thread when the run %s",
+    async (how) => {
+      const id = rig.newId();
+      const run = await rig.executor.execute("fan", { id, input: { thread: id } });
+      await begun(id, "map 1");
+      await rig.executor.signal(id, { name: "later", payload: 1, id: "s1" });
+      if (how === "fails") {
+        scene.broken.add(id);
+        for (const n of [1, 2, 3, 4]) scene.open(`${id} ${n}`);
+      } else await rig.executor.cancel(id);
+      await expect(run.result()).rejects.toMatchObject({ code: how === "fails" ? "RUN_FAILED" : "RUN_CANCELLED" });
+      expect((await rig.checkpointer.readRecord(id))!.signals).toMatchObject([{ id: "s1", name: "later", payload: 1 }]);
+    },
+  );
 
   it("signals sent around a release all arrive, each once", async () => {
     const id = rig.newId();

@@ -84,13 +84,15 @@ export class GraphRun {
       if (isContinuing(error)) throw error;
       const cancel = isCancellation(error) ? "The Temporal workflow was cancelled." : undefined;
       const unused = this.#report === undefined && this.#args.input !== undefined ? [this.#args.input] : [];
-      await CancellationScope.nonCancellable(() =>
-        activities.close({
+      await CancellationScope.nonCancellable(async () => {
+        await this.#leaveSignals();
+        await activities.close({
           ...this.#place(),
           ...(cancel === undefined ? {} : { cancel }),
           ...(unused.length === 0 ? {} : { unused }),
-        }),
-      );
+        });
+        await this.#leaveSignals();
+      });
       throw error;
     }
   }
@@ -242,6 +244,15 @@ export class GraphRun {
     await this.#commit({ signals }, "signals");
   }
 
+  /** Leaves what nobody has asked for with the thread, for whoever drives it next. */
+  async #leaveSignals(): Promise<void> {
+    try {
+      while (this.#signals.length > 0) await this.#commitSignals();
+    } catch {
+      // the thread is somebody else's by now, or there is none
+    }
+  }
+
   async #commit(what: Pick<AnswersRequest, "answers" | "due" | "signals">, summary: string): Promise<void> {
     await this.#during("answers", activities.commitAnswers({ ...this.#place(), ...what }, summary));
     this.#ran.clear();
@@ -310,6 +321,7 @@ export class GraphRun {
   async #released(): Promise<RunResult> {
     await condition(allHandlersFinished);
     await activities.close(this.#place());
+    await this.#leaveSignals();
     upsertMemo({ status: "released" });
     return { released: true };
   }
