@@ -53,8 +53,12 @@ export function runTasks(
 }
 
 /** Commits answers, signals and what is due. */
-export function commitAnswers(request: AnswersRequest, summary: string): Promise<Report> {
-  return scheduleActivity(ACTIVITY.answers, [request], { ...SHORT, summary });
+export function commitAnswers(
+  request: AnswersRequest,
+  summary: string,
+  { heartbeatTimeoutMs = FIRST_HEARTBEAT_TIMEOUT_MS }: Partial<RunSettings> = {},
+): Promise<Report> {
+  return scheduleActivity(ACTIVITY.answers, [request], { ...SHORT, heartbeatTimeout: heartbeatTimeoutMs, summary });
 }
 
 /** Gives the thread back, cancelled or not. */

@@ -1,0 +1,121 @@
+import { randomUUID } from "node:crypto";
+import type { LangGraphRunnableConfig } from "@langchain/langgraph";
+import type { Checkpointer } from "perdure/checkpoint";
+import { Pool } from "pg";
+
+/** A node that began, as it stands in the ledger. */
+export interface Entry {
+  /** Ascends over all processes. */
+  readonly at: number;
+  /** The process, or the one that is dead. */
+  readonly pid: number;
+  readonly thread: string;
+  readonly task: string;
+  readonly node: string;
+  /** What the node returns if this run of it is the one that counts. */
+  readonly token: string;
+  /** Whether the result of its task was stored when it began. */
+  readonly stored: boolean;
+  readonly finished: boolean;
+}
+
+/** What the processes of a test did, all in one table of the database that also holds the checkpoints. */
+export class Ledger {
+  readonly #pool: Pool;
+
+  constructor(url: string) {
+    this.#pool = new Pool({ connectionString: url, max: 4 });
+    this.#pool.on("error", () => {}); // a server that restarts
+  }
+
+  async create(): Promise<void> {
+    await this.#pool
+      .query(`CREATE TABLE ledger (at serial PRIMARY KEY, kind text NOT NULL, pid int NOT NULL, thread text,
+      task text, node text, token text, stored boolean, finished boolean NOT NULL DEFAULT false)`);
+    await this.#pool.query("CREATE TABLE charges (thread text NOT NULL, round int NOT NULL)");
+  }
+
+  /** A node begins; returns what it is to put into the state. */
+  async begin(node: string, { executionInfo }: LangGraphRunnableConfig, checkpointer: Checkpointer): Promise<string> {
+    const { threadId = "", taskId = "", checkpointId = "" } = executionInfo ?? {};
+    const token = `${node}:${randomUUID()}`;
+    const stored = await isStored(checkpointer, threadId, checkpointId, taskId);
+    await this.#pool.query(
+      "INSERT INTO ledger (kind, pid, thread, task, node, token, stored) VALUES ('began', $1, $2, $3, $4, $5, $6)",
+      [process.pid, threadId, taskId, node, token, stored],
+    );
+    return token;
+  }
+
+  /** A node is about to return. */
+  async finish(token: string): Promise<void> {
+    await this.#pool.query("UPDATE ledger SET finished = true WHERE token = $1", [token]);
+  }
+
+  /** A process is gone, or stood still so long that it was taken for that. */
+  async dead(pid: number): Promise<void> {
+    await this.#pool.query("INSERT INTO ledger (kind, pid) VALUES ('dead', $1)", [pid]);
+  }
+
+  async read(): Promise<(Entry & { readonly kind: "began" | "dead" })[]> {
+    const { rows } = await this.#pool.query("SELECT * FROM ledger ORDER BY at");
+    return rows as (Entry & { readonly kind: "began" | "dead" })[];
+  }
+
+  /** How many nodes have begun. */
+  async begun(): Promise<number> {
+    const { rows } = await this.#pool.query("SELECT count(*)::int AS begun FROM ledger WHERE kind = 'began'");
+    return (rows[0] as { begun: number }).begun;
+  }
+
+  async charges(): Promise<{ readonly thread: string; readonly round: number }[]> {
+    const { rows } = await this.#pool.query("SELECT thread, round FROM charges ORDER BY thread, round");
+    return rows as { readonly thread: string; readonly round: number }[];
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+}
+
+async function isStored(
+  checkpointer: Checkpointer,
+  thread_id: string,
+  checkpoint_id: string,
+  taskId: string,
+): Promise<boolean> {
+  const tuple = await checkpointer.getTuple({ configurable: { thread_id, checkpoint_ns: "", checkpoint_id } });
+  // what stands there of a task that is not done: its answers, what it asks, and calls inside of it
+  const isResult = (channel: string): boolean => !/^__(?:resume|interrupt|return|error)/u.test(channel);
+  return (tuple?.pendingWrites ?? []).some(([id, channel]) => id === taskId && isResult(channel));
+}
+
+/**
+ * What contradicts that a completed node ran once: each run of a task but its last one died before its result was
+ * stored, and the state holds what the last one returned. One entry says what is wrong with one task.
+ */
+export function repeatedNodes(
+  lines: readonly (Entry & { readonly kind: string })[],
+  inState: ReadonlySet<string>,
+): string[] {
+  const problems: string[] = [];
+  const running = new Map<string, Entry>();
+  const last = new Map<string, Entry>();
+  for (const line of lines) {
+    if (line.kind === "dead") {
+      for (const [task, { pid }] of running) if (pid === line.pid) running.delete(task);
+      continue;
+    }
+    const where = `${line.node} of ${line.thread}`;
+    if (line.stored) problems.push(`${where} began although its result was stored`);
+    if (running.has(line.task)) problems.push(`${where} began again although who ran it had not died`);
+    running.set(line.task, line);
+    last.set(line.task, line);
+  }
+  for (const { node, thread, token, finished } of last.values()) {
+    if (!finished) problems.push(`the last run of ${node} of ${thread} did not come to its end`);
+    if (!inState.has(token)) problems.push(`what the last run of ${node} of ${thread} returned is not in the state`);
+  }
+  if (inState.size !== last.size) problems.push(`${inState.size} results of ${last.size} tasks are in the state`);
+  return problems;
+}
