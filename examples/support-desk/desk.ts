@@ -5,6 +5,7 @@
 import { readFile } from "node:fs/promises";
 import type { BaseChatModel } from "@langchain/core/language_models/chat_models";
 import { openCheckpointer } from "perdure/checkpoint";
+import { isPerdureError } from "perdure/errors";
 import { reactGraph } from "perdure/graphs";
 import type { ToolApproval } from "perdure/graphs";
 import { createRunner } from "perdure/runner";
@@ -81,4 +82,14 @@ export async function openDesk(setup: WorkerSetup, onRefund: (news: RefundNews) 
       await database.close();
     },
   };
+}
+
+/** Where a thread stands; undefined if it was not begun. Runs nothing. */
+export async function findThread({ runner }: Desk, threadId: string): Promise<DeskState | undefined> {
+  try {
+    return await runner.inspect(threadId);
+  } catch (error) {
+    if (isPerdureError(error, "THREAD_NOT_FOUND")) return undefined;
+    throw error;
+  }
 }

@@ -4,10 +4,9 @@
  */
 import { AIMessageChunk } from "@langchain/core/messages";
 import type { BaseMessage } from "@langchain/core/messages";
-import { isPerdureError } from "perdure/errors";
 import { drawGraph } from "perdure/graphs";
 import type { CustomerMessage } from "./batch.ts";
-import { openDesk } from "./desk.ts";
+import { findThread, openDesk } from "./desk.ts";
 import type { Desk, DeskCommand, DeskState } from "./desk.ts";
 import { Mailbox } from "./mailbox.ts";
 import { openQuestions } from "./open-questions.ts";
@@ -38,7 +37,7 @@ async function answerCustomer(desk: Desk, { threadId, text }: CustomerMessage, t
   const mailbox = new Mailbox();
   mailboxes.set(threadId, mailbox);
   let failures = 0;
-  let state = await find(desk, threadId);
+  let state = await findThread(desk, threadId);
   report({ type: "found", threadId, status: state?.status ?? "new", step: state?.step ?? -1, next: state?.next ?? [] });
 
   state ??= await drive(desk, threadId, { start: { messages: [{ role: "user", content: text }] } });
@@ -53,15 +52,6 @@ async function answerCustomer(desk: Desk, { threadId, text }: CustomerMessage, t
     } else {
       return report({ type: "finished", threadId, summary: summarize(state) });
     }
-  }
-}
-
-async function find(desk: Desk, threadId: string): Promise<DeskState | undefined> {
-  try {
-    return await desk.runner.inspect(threadId);
-  } catch (error) {
-    if (isPerdureError(error, "THREAD_NOT_FOUND")) return undefined;
-    throw error;
   }
 }
 

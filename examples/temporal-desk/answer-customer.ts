@@ -1,9 +1,10 @@
-/** One customer as the desk sees it: a run is begun, looked at while it lasts, and its questions are answered. */
+/** One customer as the desk sees it: a run is begun, its thread is looked at while it lasts, and its questions are answered. */
 import { setTimeout as pause } from "node:timers/promises";
 import { isPerdureError } from "perdure/errors";
-import type { RunState, TemporalExecutor } from "perdure/temporal/client";
+import type { RunHandle, TemporalExecutor } from "perdure/temporal/client";
 import type { CustomerMessage } from "../support-desk/batch.ts";
-import type { Desk } from "../support-desk/desk.ts";
+import { findThread } from "../support-desk/desk.ts";
+import type { Desk, DeskState } from "../support-desk/desk.ts";
 import { openQuestions } from "../support-desk/open-questions.ts";
 import type { OpenQuestion, ThreadEvent } from "../support-desk/protocol.ts";
 import type { Shift } from "../support-desk/shift.ts";
@@ -24,32 +25,56 @@ export interface Counter {
   readonly shift: Shift;
   readonly tell: (event: ThreadEvent) => void;
   readonly isScripted: boolean;
+  /** Whether there is no worker now. */
+  readonly isDown: () => boolean;
+  /** Aborts when the desk closes before its time. */
+  readonly closing: AbortSignal;
 }
 
 /** Brings one run to its end. */
 export async function answerCustomer(counter: Counter, { threadId, text }: CustomerMessage): Promise<void> {
-  const { desk, executor, tell } = counter;
+  const { executor, tell, closing } = counter;
   tell({ type: "found", threadId, status: "new", step: -1, next: [] });
-  await executor.execute(GRAPH, { id: threadId, input: { messages: [{ role: "user", content: text }] } });
+  const input = { messages: [{ role: "user", content: text }] };
+  let run: RunHandle = await executor.execute(GRAPH, { id: threadId, input });
   const questions = new Questions(counter, threadId);
-  for (let failures = 0; ; await pause(LOOK_MS)) {
-    questions.failure.throwIfAborted();
-    const state = await executor.query(threadId, "state");
-    show(counter, state);
-    await questions.see(state);
-    if (state.status === "error" && failures++ < MAX_FAILURES) await executor.execute(GRAPH, { id: threadId });
-    else if (state.status !== "running" && state.status !== "interrupted") break;
+  let state: DeskState | undefined;
+  try {
+    for (let failures = 0; ; await pause(LOOK_MS, undefined, { signal: closing })) {
+      questions.failure.throwIfAborted();
+      const status = await whenReached(() => run.status(), closing);
+      // A question is looked up where it is kept, which neither asks a worker nor needs one.
+      state = await findThread(counter.desk, threadId);
+      if (state !== undefined) show(counter, state);
+      await questions.see(state?.interrupts ?? []);
+      if (status === "error" && failures++ < MAX_FAILURES) run = await executor.execute(GRAPH, { id: threadId });
+      else if (status !== "running" && status !== "interrupted") break;
+    }
+  } finally {
+    await questions.close();
   }
-  tell({ type: "finished", threadId, summary: summarize(await desk.runner.inspect(threadId)) });
+  if (state !== undefined) tell({ type: "finished", threadId, summary: summarize(state) });
 }
 
-/** Tells what has changed since the run was looked at. */
-function show({ shift, tell }: Counter, { id: threadId, status, step, next, tasks }: RunState): void {
-  const row = shift.board.get(threadId);
-  if (row?.phase === "lost") {
-    tell({ type: "found", threadId, status: status === "interrupted" ? status : "ready", step, next });
+/** Asks until there is a reply: while a worker or the server is away there is none. */
+async function whenReached<T>(ask: () => Promise<T>, closing: AbortSignal): Promise<T> {
+  for (;;) {
+    closing.throwIfAborted();
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isPerdureError(error, "ENGINE_UNREACHABLE")) throw error;
+    }
+    await pause(LOOK_MS, undefined, { signal: closing });
   }
-  const nodes = status === "running" ? tasks.map(({ node }) => node) : [];
+}
+
+/** Tells what has changed since the thread was looked at. */
+function show({ shift, tell, isDown }: Counter, { threadId, status, step, next, tasks }: DeskState): void {
+  const row = shift.board.get(threadId);
+  if (isDown()) return;
+  if (row?.phase === "lost") tell({ type: "found", threadId, status, step, next });
+  const nodes = tasks.map(({ node }) => node);
   const before = row?.nodes ?? [];
   for (const node of without(before, nodes)) tell({ type: "node", threadId, node, phase: "end" });
   for (const node of without(nodes, before)) tell({ type: "node", threadId, node, phase: "start" });
@@ -63,6 +88,7 @@ class Questions {
   /** Those that somebody thinks about. */
   readonly #asked = new Map<string, AbortController>();
   readonly #failed = new AbortController();
+  readonly #underWay = new Set<Promise<void>>();
 
   constructor(counter: Counter, threadId: string) {
     this.#counter = counter;
@@ -74,7 +100,13 @@ class Questions {
     return this.#failed.signal;
   }
 
-  async see({ interrupts }: RunState): Promise<void> {
+  /** Withdraws what is open, and waits for the answers on their way. */
+  async close(): Promise<void> {
+    for (const question of this.#asked.values()) question.abort(new Error("The desk closes."));
+    await Promise.all(this.#underWay);
+  }
+
+  async see(interrupts: DeskState["interrupts"]): Promise<void> {
     const { desk, shift, tell } = this.#counter;
     const ids = new Set(interrupts.map(({ id }) => id));
     for (const [id, question] of this.#asked) if (!ids.has(id)) question.abort(new Error("Its time is over."));
@@ -82,12 +114,14 @@ class Questions {
     for (const { id } of fresh) this.#seen.add(id);
     for (const question of await openQuestions(this.#threadId, fresh, desk.orders, shift.setup.today)) {
       tell({ type: "question", threadId: this.#threadId, question });
-      this.#ask(question).catch((error: unknown) => this.#failed.abort(error));
+      const asked = this.#ask(question).catch((error: unknown) => this.#failed.abort(error));
+      this.#underWay.add(asked);
+      void asked.finally(() => this.#underWay.delete(asked));
     }
   }
 
   async #ask(question: OpenQuestion): Promise<void> {
-    const { executor, shift, isScripted } = this.#counter;
+    const { desk, executor, shift, isScripted, closing } = this.#counter;
     const { interruptId: id, assignee, action } = question;
     const about = `${this.#threadId}  ${action.name} ${String(action.args["orderId"])}`;
     if (assignee !== undefined) shift.screen.line(`  ${about}: nobody decided in time, ${assignee} is asked`);
@@ -99,14 +133,22 @@ class Questions {
     });
     this.#asked.delete(id);
     if (answer === undefined) return;
-    try {
-      await executor.resume(this.#threadId, { [id]: answer });
-    } catch (error) {
-      if (!isPerdureError(error, "INTERRUPT_ALREADY_ANSWERED") && !isPerdureError(error, "INTERRUPT_NOT_OPEN"))
-        throw error;
-      shift.takeBack(answer);
-      shift.screen.line(`  ${about}: the decision came too late`);
+    for (;;) {
+      try {
+        await whenReached(() => executor.resume(this.#threadId, { [id]: answer }), closing);
+        return;
+      } catch (error) {
+        if (!isPerdureError(error, "INTERRUPT_ALREADY_ANSWERED") && !isPerdureError(error, "INTERRUPT_NOT_OPEN")) {
+          throw error;
+        }
+      }
+      // Where a question was looked up, it stands before its run has heard of it, and until the run goes on without an answer.
+      const thread = await findThread(desk, this.#threadId);
+      if (thread?.interrupts.some((open) => open.id === id) !== true) break;
+      await pause(LOOK_MS, undefined, { signal: closing });
     }
+    shift.takeBack(answer);
+    shift.screen.line(`  ${about}: the decision came too late`);
   }
 }
 

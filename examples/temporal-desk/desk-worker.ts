@@ -1,6 +1,7 @@
 /** The process that runs the graph for Temporal, and may be killed at any moment. All that it knows is in the database. */
 import { writeSync } from "node:fs";
 import { DefaultLogger, NativeConnection, Runtime } from "@temporalio/worker";
+import { drawGraph } from "perdure/graphs";
 import { createGraphWorker } from "perdure/temporal/worker";
 import { openDesk } from "../support-desk/desk.ts";
 import type { WorkerEvent } from "../support-desk/protocol.ts";
@@ -32,6 +33,7 @@ async function work({ setup, address, bundlePath }: Extract<WorkerCommand, { typ
     worker: { workflowBundle: { codePath: bundlePath }, stickyQueueScheduleToStartTimeout: "1s" },
   });
   stop = () => worker.shutdown();
+  report({ type: "graph", drawing: drawGraph(desk.graph, setup.drawing) });
   await worker.run();
   await connection.close();
   await desk.close();

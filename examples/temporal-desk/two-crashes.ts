@@ -1,6 +1,6 @@
 /** The work seen from outside: a worker is killed while money is on its way, then the Temporal server, and both come back. */
+import { setTimeout as pause } from "node:timers/promises";
 import { Client, Connection } from "@temporalio/client";
-import { drawGraph } from "perdure/graphs";
 import { createTemporalExecutor } from "perdure/temporal/client";
 import type { TemporalServer } from "../../test/support/temporal-server.ts";
 import { applyEvent, isKillMoment, markLost } from "../support-desk/board.ts";
@@ -13,6 +13,9 @@ import type { WorkerProcess } from "../support-desk/worker-process.ts";
 import { answerCustomer } from "./answer-customer.ts";
 import { GRAPH, TASK_QUEUE } from "./names.ts";
 import type { WorkerCommand } from "./names.ts";
+
+/** How long the refund that was cut off may take to be tried again, before the server is killed all the same. */
+const REFUND_MS = 5_000;
 
 const WORKER = new URL("desk-worker.ts", import.meta.url);
 
@@ -40,16 +43,19 @@ export async function workThroughTwoCrashes(
     taskQueue: TASK_QUEUE,
     checkpointer: desk.checkpointer,
   });
-  screen.line(`\n${drawGraph(desk.graph, setup.drawing)}\n`);
 
   const killMoment = Promise.withResolvers<"kill">();
-  const isFound = Promise.withResolvers<void>();
+  /** There is no worker now. */
+  let isDown = true;
+  /** A worker is there; and one moves money. */
+  let isReady = Promise.withResolvers<string>();
+  let isPaying = Promise.withResolvers<void>();
   const tell = (event: ThreadEvent) => {
     const line = progressLine(event, board.get(event.threadId), { everyNode: screen.plain });
     applyEvent(board, event, Date.now());
     if (line !== undefined) screen.line(line);
     if (isKillMoment(board, event)) killMoment.resolve("kill");
-    if (event.type === "found" && event.status !== "new") isFound.resolve();
+    if (event.type === "refund") isPaying.resolve();
   };
   const left = new Promise<never>((_, reject) => {
     stopped.addEventListener("abort", () => reject(stopped.reason as Error));
@@ -61,16 +67,26 @@ export async function workThroughTwoCrashes(
     const worker = startWorker<WorkerCommand>(WORKER, (line) => screen.line(line));
     opened.defer(() => worker.kill());
     worker.send({ type: "work", setup, address: temporal.address, bundlePath });
-    const ended = Promise.all([relay(worker, tell), worker.ended()]);
+    const ended = Promise.all([relay(worker, tell, isReady.resolve), worker.ended()]);
     ended.catch(() => undefined); // who waits for it is told, and the one that is killed is no surprise
     return { worker, ended };
   };
 
   const first = begin();
   screen.line(`Worker ${first.worker.pid} begins.`);
-  const work = Promise.all(
-    messages.map((message) => answerCustomer({ desk, executor, shift, tell, isScripted }, message)),
-  );
+  screen.line(`\n${String(await Promise.race([isReady.promise, left, first.ended]))}\n`);
+  isDown = false;
+  const closing = new AbortController();
+  const customers = connection.withAbortSignal(closing.signal, async () => {
+    const counter = { desk, executor, shift, tell, isScripted, isDown: () => isDown, closing: closing.signal };
+    return messages.map((message) => answerCustomer(counter, message));
+  });
+  opened.defer(async () => {
+    closing.abort();
+    await Promise.allSettled(await customers);
+  });
+  const work = customers.then((answered) => Promise.all(answered));
+  work.catch(() => undefined); // who waits for it is told
   const finish = async ({ worker, ended }: typeof first): Promise<void> => {
     await Promise.race([work, left, ended]);
     worker.send({ type: "stop" });
@@ -82,17 +98,29 @@ export async function workThroughTwoCrashes(
   }
 
   await first.worker.kill();
+  isDown = true;
   markLost(board);
+  isReady = Promise.withResolvers();
+  isPaying = Promise.withResolvers();
   const second = begin();
   screen.line(`\n✗ Worker ${first.worker.pid} was killed (SIGKILL) at work. Worker ${second.worker.pid} goes on:`);
-  await Promise.race([isFound.promise, work, left, second.ended]);
+  await Promise.race([isReady.promise, left, second.ended]);
+  isDown = false;
+  await Promise.race([isPaying.promise, work, left, second.ended, pause(REFUND_MS, undefined, { ref: false })]);
   await temporal.restart();
   screen.line("\n✗ The Temporal server was killed (SIGKILL), and started again on its database file:");
   await finish(second);
   return { killed: 1, serverRestarts: 1 };
 }
 
-/** Tells what a worker reports, until it ends. */
-async function relay(worker: WorkerProcess<WorkerCommand>, tell: (event: ThreadEvent) => void): Promise<void> {
-  for await (const event of worker.events()) if (event.type !== "graph") tell(event);
+/** Tells what a worker reports, until it ends: first the graph, when it is ready. */
+async function relay(
+  worker: WorkerProcess<WorkerCommand>,
+  tell: (event: ThreadEvent) => void,
+  ready: (drawing: string) => void,
+): Promise<void> {
+  for await (const event of worker.events()) {
+    if (event.type === "graph") ready(event.drawing);
+    else tell(event);
+  }
 }

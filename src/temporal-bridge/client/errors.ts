@@ -1,23 +1,39 @@
+import { setTimeout as delay } from "node:timers/promises";
 import {
   ApplicationFailure,
   CancelledFailure,
+  QueryNotRegisteredError,
   TerminatedFailure,
   WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+  isGrpcServiceError,
 } from "@temporalio/client";
-import { ERROR_CODES, PerdureError } from "../../errors/index.ts";
+import { ERROR_CODES, PerdureError, isPerdureError } from "../../errors/index.ts";
 import type { ErrorCode } from "../../errors/index.ts";
 import { NODE_FAILED } from "../shared/names.ts";
 
+/** How often an update is sent that no worker took up, as when the server came back and its worker began to read the run again. */
+const MOST_SENDINGS = 5;
+const RESEND_MS = 200;
+
 /** Does something with a run, and throws what went wrong in the library's own terms. */
 export async function reaching<T>(id: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw explained(id, error);
+  for (let sendings = 1; ; sendings += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isUnprocessed(error) || sendings === MOST_SENDINGS) throw explained(id, error);
+    }
+    await delay(RESEND_MS * sendings);
   }
+}
+
+/** Whether it is sure that nothing of a call has come to the run: it was refused. */
+export function isRefused(error: unknown): boolean {
+  return isPerdureError(error) && error.code !== "ENGINE_UNREACHABLE";
 }
 
 function explained(id: string, error: unknown): unknown {
@@ -33,9 +49,34 @@ function explained(id: string, error: unknown): unknown {
       cause: error,
     });
   }
+  if (isUnreachable(error)) {
+    return new PerdureError("ENGINE_UNREACHABLE", `Run "${id}" gave no reply in time.`, {
+      hint: "Is Temporal's server up, and a worker with its task queue? Then try again.",
+      cause: error,
+    });
+  }
   if (error instanceof WorkflowUpdateFailedError) return failure(id, error.cause, error);
   if (error instanceof WorkflowFailedError) return failure(id, error.cause, error);
   return error;
+}
+
+/** gRPC's codes of a server that is away or too busy, and of workers that don't answer. */
+const AWAY = new Set([
+  4 /* DEADLINE_EXCEEDED */, 8 /* RESOURCE_EXHAUSTED */, 9 /* FAILED_PRECONDITION */, 14 /* UNAVAILABLE */,
+]);
+
+/** The server says so of an update that it gave to a worker, and that is in no history. */
+function isUnprocessed(error: unknown): boolean {
+  return error instanceof WorkflowUpdateFailedError && applicationFailure(error.cause)?.type === "UnprocessedUpdate";
+}
+
+function isUnreachable(error: unknown): boolean {
+  if (isUnprocessed(error)) return true;
+  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
+  // a worker that has just lost what it knew of the run; what it is asked next it reads up
+  if (error instanceof QueryNotRegisteredError) return error.message.includes("TMPRL1100");
+  const cause = error instanceof Error ? error.cause : undefined;
+  return isGrpcServiceError(cause) && AWAY.has(cause.code);
 }
 
 function failure(id: string, thrown: Error | undefined, error: Error): unknown {

@@ -15,7 +15,7 @@ import { HANDLER, RUN_GRAPH } from "../shared/names.ts";
 import type { RunGraphArgs, RunResult, SignalArgs, WireState, WireValue } from "../shared/protocol.ts";
 import { WireCodec } from "../shared/wire-codec.ts";
 import type { TemporalExecutor } from "./create-temporal-executor.ts";
-import { reaching } from "./errors.ts";
+import { isRefused, reaching } from "./errors.ts";
 import { listRuns } from "./list-runs.ts";
 import { runIsOver, withoutGivenBefore } from "./past-answers.ts";
 import { readResult } from "./read-result.ts";
@@ -75,7 +75,7 @@ export class TemporalRuns implements TemporalExecutor {
       );
       return await this.#state(id, state);
     } catch (error) {
-      await this.#codec.drop(Object.values(wires));
+      if (isRefused(error)) await this.#codec.drop(Object.values(wires));
       const isOver = isPerdureError(error, "RUN_NOT_FOUND");
       if (!isOver && !isPerdureError(error, "INTERRUPT_NOT_OPEN")) throw error;
       const over = isOver ? runIsOver(id, await this.#handle(id, this.#workflow(id)).status()) : undefined;
@@ -93,7 +93,7 @@ export class TemporalRuns implements TemporalExecutor {
     try {
       await reaching(id, () => this.#workflow(id).signal(HANDLER.signal, signal));
     } catch (error) {
-      await this.#codec.drop([signal.payload]);
+      if (isRefused(error)) await this.#codec.drop([signal.payload]);
       throw error;
     }
   }

@@ -46,7 +46,9 @@ export function graphActivities(options: HostOptions): GraphActivities {
           scope.leave(count.left());
           throw again;
         }
-        const isSame = request.beside === true && state.checkpointId === request.checkpointId;
+        // a question has to be heard of at once: a sibling may run for hours
+        const isQuiet = state.checkpointId === request.checkpointId && state.interrupts.length === 0;
+        const isSame = request.beside === true && isQuiet;
         const report: Report = isSame
           ? { kind: "same", checkpointId: state.checkpointId }
           : { kind: "thread", ...(await finalReport(graph, scope, state)) };
