@@ -39,7 +39,7 @@ import { parseListOptions } from "./thread-lists.ts";
 import type { ListPage, ListPageOptions, ListThreadsOptions, ListedInterrupt, ListedThread } from "./thread-lists.ts";
 import { copyPlaces, threadExists, threadNotFound } from "./thread-copy.ts";
 import { ThreadLocks } from "./thread-locks.ts";
-import { EMPTY_RECORD } from "./thread-record.ts";
+import { EMPTY_RECORD, recordOfCopy } from "./thread-record.ts";
 import type { ThreadRecord } from "./thread-record.ts";
 
 /**
@@ -269,7 +269,7 @@ export abstract class LocalCheckpointer<Prepared> extends Checkpointer {
     const [from, to] = copyPlaces(...places);
     await this.#prepareAndCommit(from, async () => {
       const record = await this.readRecord(from);
-      const copy = record && { epoch: 0, value: await toStored(this.serde, { ...record, epoch: 0 }) };
+      const copy = record && { epoch: 0, value: await toStored(this.serde, recordOfCopy(record)) };
       return () => {
         if (!this.#isThere(from)) throw threadNotFound(from);
         if (this.#isThere(to)) throw threadExists(to);

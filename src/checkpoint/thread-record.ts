@@ -52,6 +52,11 @@ export interface StoredSignal {
   readonly at: string;
 }
 
+/** The record of a copy of the thread: nobody drives that yet. */
+export function recordOfCopy({ owner: _owner, pastOwners: _past, ...record }: ThreadRecord): ThreadRecord {
+  return { ...record, epoch: 0 };
+}
+
 /** The record of a thread that has none yet. */
 export const EMPTY_RECORD: ThreadRecord = {
   epoch: 0,

@@ -1,6 +1,7 @@
 import type { Checkpointer, ThreadRecord } from "../checkpoint/index.ts";
 import { again, mayGoOn } from "./drive-plan.ts";
 import type { DrivePlan } from "./drive-plan.ts";
+import { isOwner } from "./thread-owner.ts";
 import type { ThreadView } from "./thread-view.ts";
 
 /** Looks at a thread and says what to do with it; undefined leaves it as it is. */
@@ -43,7 +44,7 @@ export class DriveCall {
       this.#plan = this.#begin(view, record);
       return this.#plan;
     }
-    const isOurs = view !== undefined && record.run?.id === plan.runId;
+    const isOurs = view !== undefined && record.run?.id === plan.runId && isOwner(record, plan.owner);
     if (!isOurs || view.step >= plan.lastStep || !mayGoOn(view, plan.retryFailed)) return undefined;
     return { ...again(plan), retryFailed: plan.retryFailed };
   }

@@ -1,4 +1,4 @@
-import type { ThreadRecord } from "../checkpoint/index.ts";
+import type { ThreadOwner, ThreadRecord } from "../checkpoint/index.ts";
 import type { FailureJudge } from "./failure-judge.ts";
 import type { GatePlan } from "./task-gate.ts";
 import { isUncommitted, toThreadState } from "./thread-view.ts";
@@ -10,6 +10,8 @@ export interface DrivePlan {
   readonly input?: { readonly value: unknown };
   /** The run that it belongs to. */
   readonly runId: string | undefined;
+  /** On whose behalf it is driven. */
+  readonly owner: ThreadOwner | undefined;
   /** A change of the record that goes with the first checkpoint. */
   readonly record?: (record: ThreadRecord) => ThreadRecord;
   /** At the head: only these tasks. */

@@ -11,6 +11,7 @@ import type { DrivePlan } from "./drive-plan.ts";
 import type { Engine } from "./engine.ts";
 import { LiveDrives } from "./live-drives.ts";
 import { Outage, outlast } from "./outage.ts";
+import { isOwner } from "./thread-owner.ts";
 import { isUncommitted, readExistingThread, readThread } from "./thread-view.ts";
 import type { ThreadView } from "./thread-view.ts";
 
@@ -95,7 +96,8 @@ export class Driver {
           if (driven.view.checkpointId === view.checkpointId) throw error;
         }
         view = driven.view;
-        plan = isUncommitted(view) && driven.stoppedBy === undefined ? { ...again(plan), only: new Set() } : undefined;
+        const isLeft = isUncommitted(view) && driven.stoppedBy === undefined && isOwner(view.record, plan.owner);
+        plan = isLeft ? { ...again(plan), only: new Set() } : undefined;
       }
       return driven.stoppedBy === "cancel" ? driven : { ...driven, view: await this.#withSignals(view) };
     } finally {
@@ -145,7 +147,12 @@ export class Driver {
       try {
         const view = await this.read(threadId); // under the lock: somebody else may have driven it meanwhile
         outage.reached(placeOf(view));
-        if (driven !== undefined && view !== undefined && !isSameRun(view, driven.view)) return { ...driven, view };
+        if (
+          driven !== undefined &&
+          view !== undefined &&
+          !(isSameRun(view, driven.view) && isOwner(view.record, plan?.owner))
+        )
+          return { ...driven, view }; // it is somebody else's by now
         const isAtEnd = view !== undefined && !canGoOn(view, call.tried);
         if (driven !== undefined && isAtEnd) driven = { ...driven, view };
         else {

@@ -13,7 +13,7 @@ import { FailureJudge } from "./failure-judge.ts";
 import { threadInterrupted } from "./open-question.ts";
 import { DEFAULT_MAX_STEPS, driveConfig } from "./run-options.ts";
 import type { CallOptions, ContinueOptions, RunOptions, StartOptions, StepOptions } from "./run-options.ts";
-import { assertNotPast, assertOwner, ownedBy } from "./thread-owner.ts";
+import { assertNotPast, assertOwner, isOwner, ownedBy } from "./thread-owner.ts";
 import { graphChanged, toThreadState } from "./thread-view.ts";
 import type { ThreadView } from "./thread-view.ts";
 
@@ -50,7 +50,7 @@ export class ThreadOperations {
     const driven = await this.#drive(threadId, options, watch, (view, before) => {
       assertStartable(threadId, view, before, options.owner);
       if (view !== undefined && before.run?.id === runId) {
-        return options.drive === false ? undefined : this.#planToGoOn(view, options.maxSteps, true);
+        return options.drive === false ? undefined : this.#planToGoOn(view, options, true);
       }
       const dropped = view === undefined ? undefined : this.#mayStart(view, options.supersede ?? false);
       const inputStep = (view?.step ?? -2) + 1; // as LangGraph counts
@@ -65,7 +65,8 @@ export class ThreadOperations {
       const lastStep = this.#lastStep({ ...before, run });
       // a deadline that is over lets no task of the turn begin
       const deadline = options.drive === false ? -Infinity : undefined;
-      return { input: { value: input }, runId, record, retryFailed: false, inputStep, lastStep, deadline };
+      const { owner } = options;
+      return { input: { value: input }, runId, owner, record, retryFailed: false, inputStep, lastStep, deadline };
     });
     if (driven === undefined) throw threadBusy(threadId); // H6
     return driven;
@@ -146,6 +147,7 @@ export class ThreadOperations {
       return {
         only,
         runId: view.record.run?.id,
+        owner: options.owner,
         retryFailed: true,
         inputStep: inputStepOf(view.record),
         lastStep: Math.min(lastStep, view.step + maxSteps),
@@ -180,8 +182,9 @@ export class ThreadOperations {
   ): Promise<Driven> {
     const driven = await this.#drive(threadId, options, watch, (view) => {
       if (view === undefined) return undefined;
-      assertOwner(threadId, view.record, options.owner);
-      return this.#planToGoOn(view, options.maxSteps, retryFailed);
+      if (retryFailed) assertOwner(threadId, view.record, options.owner);
+      else if (!isOwner(view.record, options.owner)) return undefined; // I1: what was given is in, and its owner goes on with it
+      return this.#planToGoOn(view, options, retryFailed);
     });
     if (driven !== undefined) return driven;
     if (retryFailed) throw threadBusy(threadId);
@@ -189,11 +192,11 @@ export class ThreadOperations {
   }
 
   /** What is left to run of the thread's last run; undefined when it is done, cancelled, or waits. */
-  #planToGoOn(view: ThreadView, maxSteps: number | undefined, retryFailed: boolean): DrivePlan | undefined {
+  #planToGoOn(view: ThreadView, { maxSteps, owner }: RunOptions, retryFailed: boolean): DrivePlan | undefined {
     if (!mayGoOn(view, retryFailed)) return undefined;
     const lastStep = this.#lastStep(view.record, maxSteps);
     this.#refuseBeyond(view, lastStep);
-    return { runId: view.record.run?.id, retryFailed, inputStep: inputStepOf(view.record), lastStep };
+    return { runId: view.record.run?.id, owner, retryFailed, inputStep: inputStepOf(view.record), lastStep };
   }
 
   #drive(

@@ -27,9 +27,13 @@ const LAST_DRIVES_MS = 5_000;
 const PAST_RUNS_KEPT = 100;
 
 /** Refuses whoever is not the owner: of a thread that has one, and on behalf of one. @throws THREAD_OWNED */
-export function assertOwner(threadId: string, { owner }: ThreadRecord, by: ThreadOwner | undefined): void {
-  if (owner === undefined ? by === undefined : isSameRun(owner, by)) return;
-  throw owned(threadId, owner);
+export function assertOwner(threadId: string, record: ThreadRecord, by: ThreadOwner | undefined): void {
+  if (!isOwner(record, by)) throw owned(threadId, record.owner);
+}
+
+/** Whether the call may drive the thread: it has no owner, or is driven on behalf of its owner. */
+export function isOwner({ owner }: ThreadRecord, by: ThreadOwner | undefined): boolean {
+  return owner === undefined ? by === undefined : isSameRun(owner, by);
 }
 
 /** Refuses a run that was the owner before. @throws THREAD_OWNED */
@@ -75,9 +79,12 @@ export async function claimThread(driver: Driver, threadId: string, options: Cla
 
 /** See `runner.release`. */
 export async function releaseThread(driver: Driver, threadId: string, { owner }: ReleaseOptions): Promise<ThreadView> {
-  await driver.checkpointer.updateRecord(threadId, (record) =>
-    record.owner !== undefined && isSameRun(record.owner, owner) ? ownedBy(record, undefined) : record,
-  );
+  const now = (await driver.checkpointer.readRecord(threadId))?.owner;
+  if (now !== undefined && isSameRun(now, owner)) {
+    await driver.checkpointer.updateRecord(threadId, (record) =>
+      record.owner !== undefined && isSameRun(record.owner, owner) ? ownedBy(record, undefined) : record,
+    );
+  }
   return driver.readExisting(threadId);
 }
 

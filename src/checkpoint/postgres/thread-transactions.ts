@@ -7,7 +7,7 @@ import type { CommitPlace } from "../commit-guard.ts";
 import { namedStatement } from "../named-statement.ts";
 import type { NamedStatement, SqlClient, SqlDriver } from "../sql-driver.ts";
 import { threadExists, threadNotFound } from "../thread-copy.ts";
-import { EMPTY_RECORD } from "../thread-record.ts";
+import { EMPTY_RECORD, recordOfCopy } from "../thread-record.ts";
 import type { ThreadRecord } from "../thread-record.ts";
 import { RESULT_IDX } from "./commit.ts";
 import type { Commit, Verdict } from "./commit.ts";
@@ -161,7 +161,7 @@ export class ThreadTransactions {
         { threadId: to, thread: Number(copy.thread) },
       );
       const record = await this.#recordOf(source);
-      if (record !== undefined) await this.#changeRecord(client, copy, () => ({ ...record, epoch: 0 }));
+      if (record !== undefined) await this.#changeRecord(client, copy, () => recordOfCopy(record));
     });
   }
 
