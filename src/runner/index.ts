@@ -15,6 +15,7 @@ export type { ClaimOptions, ReleaseOptions } from "./thread-owner.ts";
 export type { FailedTask, JudgeFailure } from "./failure-judge.ts";
 export type { EventSource, RunEvent } from "./run-event.ts";
 export type { HistoryOptions, ThreadCheckpoint } from "./thread-history.ts";
+export { nodeNames, oneNodeGraph } from "./one-node-graph.ts";
 export { findStrandedThreads } from "./find-stranded-threads.ts";
 export type { FindStrandedOptions, StrandedThread } from "./find-stranded-threads.ts";
 export type { ForkOptions, UpdateOptions } from "./edit-thread.ts";

@@ -58,6 +58,10 @@ export interface TaskRunnable {
 /** A PregelNode, as far as we use it. */
 export interface PregelNodeLike {
   readonly isErrorHandler?: boolean;
+  /** The channels it reads, by the keys of its input. */
+  readonly channels?: Readonly<Record<string, string>> | readonly string[];
+  /** Its time limit. */
+  readonly timeout?: unknown;
   /** The node that gets this one's failures. */
   readonly errorHandlerNode?: string;
   readonly retryPolicy?: {
@@ -84,6 +88,8 @@ export interface PregelLike {
   /** The limit for a superstep, in milliseconds. */
   readonly stepTimeout?: number;
   readonly outputChannels: string | readonly string[];
+  /** Long-term memory that it was compiled with. */
+  readonly store?: unknown;
   /** From `withConfig`. */
   readonly config?: RunnableConfig;
   readonly interruptBefore?: readonly string[] | "*";

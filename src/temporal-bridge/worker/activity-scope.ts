@@ -31,16 +31,20 @@ export async function inActivity<T>(work: (scope: ActivityScope) => Promise<T>):
   begun.set(context, performance.now());
   const { info, cancellationSignal } = context;
   const { workflowId = "", runId = "" } = info.workflowExecution ?? {};
-  const { heartbeatTimeoutMs = 30_000 } = info;
+  const heartbeatTimeoutMs = info.heartbeatTimeoutMs || Infinity; // none, which a server may tell as 0
   let details: unknown = info.heartbeatDetails;
   const late = new AbortController();
   let beatAt = performance.now();
-  const beat = setInterval(() => {
-    // Temporal has given the activity to somebody else by now: what this process still does must not get in the way
-    if (performance.now() - beatAt > heartbeatTimeoutMs) late.abort(new Error("The process stood still for too long."));
-    beatAt = performance.now();
-    context.heartbeat(details);
-  }, heartbeatTimeoutMs / 3);
+  const beat = setInterval(
+    () => {
+      // Temporal has given the activity to somebody else by now: what this process still does must not get in the way
+      if (performance.now() - beatAt > heartbeatTimeoutMs)
+        late.abort(new Error("The process stood still for too long."));
+      beatAt = performance.now();
+      context.heartbeat(details);
+    },
+    Math.min(heartbeatTimeoutMs, 30_000) / 3,
+  );
   const signal = AbortSignal.any([cancellationSignal, late.signal]);
   try {
     return await work({
