@@ -55,6 +55,7 @@ async function becomeOwner(graph: HostedGraph, { threadId, owner }: ActivityScop
   const { runner, checkpointer } = graph;
   const record = await checkpointer.readRecord(threadId);
   if (record?.owner?.runId === owner.runId) return; // another activity of the run was faster
+  if (tookPart(record, owner)) throw strange(threadId, owner); // what is left of a run that another one follows
   const seen = await seenBy(graph, threadId, record, place);
   if (seen === undefined) {
     await runner.claim(threadId, { owner });
@@ -94,7 +95,7 @@ function tookPart(record: ThreadRecord | undefined, { runId }: ThreadOwner): boo
 }
 
 function strange(threadId: string, { name, runId }: ThreadOwner): PerdureError {
-  return new PerdureError("THREAD_OWNED", `Run "${runId}" of "${name}" has not driven thread "${threadId}" yet.`, {
-    hint: "It has to claim the thread.",
+  return new PerdureError("THREAD_OWNED", `Thread "${threadId}" is not driven by run "${runId}" of "${name}".`, {
+    hint: "Another run of the workflow drives it, or has brought it to its end.",
   });
 }

@@ -40,24 +40,12 @@ export async function runUnderKills(plan: KillPlan): Promise<{ runs: readonly Ki
   const { setup, executor, checkpointer, ledger, seed, runs, atOnce, nodesBetweenKills } = plan;
   const random = new SeededRandom(seed);
   const workers = await Promise.all([startWorker(setup), startWorker(setup)]);
-  const looking = createRunner(crashGraph(ledger, checkpointer), { name: "crash", checkpointer });
   let kills = 0;
 
   const runOne = async (id: string): Promise<KilledRun> => {
     const killsBefore = kills;
-    const run = await executor.execute("crash", { id, input: {} });
-    const over = new AbortController();
-    const others = Promise.all([
-      answerAll(executor, looking, id, over.signal),
-      sendAll(executor, id, random.between(10, 1_500)),
-    ]);
-    try {
-      const values = (await run.result()) as KilledRun["values"];
-      return { id, values, kills: kills - killsBefore };
-    } finally {
-      over.abort();
-      await others;
-    }
+    const values = await runToEnd({ executor, checkpointer, ledger }, id, random.between(10, 1_500));
+    return { id, values, kills: kills - killsBefore };
   };
   const done: KilledRun[] = [];
   const queue = Array.from({ length: runs }, (_, index) => `crash-${seed}-${index}-${setup.taskQueue}`);
@@ -87,6 +75,24 @@ export async function runUnderKills(plan: KillPlan): Promise<{ runs: readonly Ki
     isOver = true;
     await killing;
     await Promise.all(workers.map((worker) => worker.kill()));
+  }
+}
+
+/** Runs the graph, and gives it what it asks for, and a signal each so many milliseconds. */
+export async function runToEnd(
+  { executor, checkpointer, ledger }: Pick<KillPlan, "executor" | "checkpointer" | "ledger">,
+  id: string,
+  msBetweenSignals: number,
+): Promise<KilledRun["values"]> {
+  const looking = createRunner(crashGraph(ledger, checkpointer), { name: "crash", checkpointer });
+  const run = await executor.execute("crash", { id, input: {} });
+  const over = new AbortController();
+  const others = Promise.all([answerAll(executor, looking, id, over.signal), sendAll(executor, id, msBetweenSignals)]);
+  try {
+    return (await run.result()) as KilledRun["values"];
+  } finally {
+    over.abort();
+    await others;
   }
 }
 

@@ -1,6 +1,6 @@
 /** A process with a Temporal worker for one graph, until it is killed. Its parent tells it where everything is. */
 import { readFile } from "node:fs/promises";
-import { DefaultLogger, NativeConnection, Runtime } from "@temporalio/worker";
+import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
 import { openCheckpointer } from "perdure/checkpoint";
 import { createGraphWorker } from "perdure/temporal/worker";
 import { crashGraph } from "./crash-graph.ts";
@@ -13,10 +13,12 @@ export interface Setup {
   readonly taskQueue: string;
   readonly workflowBundlePath: string;
   readonly granularity: "node" | "burst";
+  /** Only one of the two. @default both */
+  readonly only?: "workflows" | "activities";
 }
 
 /** After so many milliseconds without a sign of life a worker is taken for dead. */
-export const HEARTBEAT_TIMEOUT_MS = 1_500;
+const HEARTBEAT_TIMEOUT_MS = 1_500;
 /** A process that stood still for so long may have been taken for dead, by Temporal's clock. */
 const STALL_MS = HEARTBEAT_TIMEOUT_MS / 3;
 
@@ -28,23 +30,30 @@ process.once("message", (setup: Setup) => {
   });
 });
 
-async function serve({ databaseUrl, address, taskQueue, workflowBundlePath, granularity }: Setup): Promise<void> {
+async function serve(setup: Setup): Promise<void> {
+  const { databaseUrl, address, taskQueue, workflowBundlePath, granularity, only } = setup;
   Runtime.install({ logger: new DefaultLogger("ERROR") });
   const checkpointer = await openCheckpointer(databaseUrl, { poolSize: 6 });
   const ledger = new Ledger(databaseUrl);
   noteStalls(ledger);
-  const worker = await createGraphWorker({
-    connection: await NativeConnection.connect({ address }),
-    taskQueue,
-    graphs: { crash: crashGraph(ledger, checkpointer) },
-    checkpointer,
-    settings: { crash: { granularity, heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS, maxParallelActivities: 3 } },
-    worker: {
-      workflowBundle: { code: await readFile(workflowBundlePath, "utf8") },
-      // what a dead worker had in its cache is not waited for
-      stickyQueueScheduleToStartTimeout: 500,
-    },
-  });
+  const connection = await NativeConnection.connect({ address });
+  const workflows = {
+    workflowBundle: { code: await readFile(workflowBundlePath, "utf8") },
+    // what a dead worker had in its cache is not waited for
+    stickyQueueScheduleToStartTimeout: 500,
+  };
+  const graphWorker = (): Promise<Worker> =>
+    createGraphWorker({
+      connection,
+      taskQueue,
+      graphs: { crash: crashGraph(ledger, checkpointer) },
+      checkpointer,
+      settings: { crash: { granularity, heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS, maxParallelActivities: 3 } },
+      activitiesOnly: only === "activities",
+      worker: only === "activities" ? {} : workflows,
+    });
+  const worker =
+    only === "workflows" ? await Worker.create({ connection, taskQueue, ...workflows }) : await graphWorker();
   process.send?.("ready");
   await worker.run();
 }

@@ -1,0 +1,4 @@
+import { describeStoppedWorker } from "./describe-stopped-worker.ts";
+
+describeStoppedWorker("node");
+describeStoppedWorker("burst");
