@@ -290,7 +290,10 @@ export class DriveSaver extends BaseCheckpointSaver {
     if (writes.some(([channel]) => channel === CHANNEL.interrupt))
       return this.#markInterrupts(ns, taskId, kept, answersIn(writes));
     const nothing = writes.every(([channel]) => channel === CHANNEL.noWrites);
-    return nothing && ns === "" && !this.#options.ranToEnd(taskId) ? [] : kept;
+    if (ns === "" && !this.#options.ranToEnd(taskId)) return nothing ? [] : kept;
+    // LangGraph says only of a task that was never answered that it ended without a result
+    const isMute = ns === "" && !writes.some(([channel]) => isResult(channel));
+    return isMute ? [...kept, [CHANNEL.noWrites, null]] : kept;
   }
 
   /** Only an answer that LangGraph took from elsewhere is new: a bare one of a plain LangGraph call before. */

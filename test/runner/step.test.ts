@@ -247,6 +247,27 @@ describeOnEachCheckpointer("sibling steps", (store) => {
     expect(await collect(all[0]!.history(thread))).toHaveLength(2);
   });
 
+  test("I2: a task that was answered and returns nothing is finished too, and does not run again", async () => {
+    const runs: number[] = [];
+    const graph = new StateGraph(TextLog)
+      .addNode("ask", (n: number) => {
+        interrupt(n);
+        runs.push(n);
+        return {};
+      })
+      .addConditionalEdges(START, () => [0, 1, 2].map((n) => new Send("ask", n)));
+    const runner = createRunner(graph, { name: "asks", checkpointer: store.checkpointer });
+    const thread = store.newThread();
+    const { interrupts } = await runner.start(thread, {});
+    const answers = Object.fromEntries(interrupts.map(({ id }) => [id, "yes"]));
+    const ready = await runner.resume(thread, answers, { drive: false });
+    const first = await runner.step(thread, { tasks: ready.tasks.slice(0, 2).map(({ id }) => id) });
+    expect(first).toMatchObject({ status: "ready", next: ["ask"] });
+    expect(runs).toHaveLength(2);
+    expect(await runner.continue(thread)).toMatchObject({ status: "done" });
+    expect(runs.toSorted()).toEqual([0, 1, 2]);
+  });
+
   test("a finished superstep that nobody committed is committed by a closing call", async () => {
     const { graph, runs } = fanOut(["a", "b"]);
     const [runner] = await runners(graph, 1);

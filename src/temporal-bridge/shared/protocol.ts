@@ -136,7 +136,9 @@ export interface ThreadReport {
 export type Report =
   | ({ readonly kind: "thread" } & ThreadReport)
   /** A batch is done, and siblings of it are not. */
-  | { readonly kind: "same"; readonly checkpointId: string };
+  | { readonly kind: "same"; readonly checkpointId: string }
+  /** As that, while questions are open: they have to be heard of at once, since a sibling may run for hours. */
+  | { readonly kind: "asked"; readonly checkpointId: string; readonly interrupts: readonly WireInterrupt[] };
 
 /** What the first activity returns. */
 export interface StartReport {

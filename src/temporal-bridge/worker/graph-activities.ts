@@ -12,7 +12,7 @@ import { nodeFailed } from "./node-failed.ts";
 import { owning, refuseStranger } from "./owning.ts";
 import { runTasks } from "./run-tasks.ts";
 import { startThread } from "./start-thread.ts";
-import { threadReport } from "./thread-report.ts";
+import { batchReport, threadReport } from "./thread-report.ts";
 
 /** The activities by which workflows drive graphs. */
 export function graphActivities(options: HostOptions): GraphActivities {
@@ -46,11 +46,9 @@ export function graphActivities(options: HostOptions): GraphActivities {
           scope.leave(count.left());
           throw again;
         }
-        // a question has to be heard of at once: a sibling may run for hours
-        const isQuiet = state.checkpointId === request.checkpointId && state.interrupts.length === 0;
-        const isSame = request.beside === true && isQuiet;
+        const isSame = request.beside === true && state.checkpointId === request.checkpointId;
         const report: Report = isSame
-          ? { kind: "same", checkpointId: state.checkpointId }
+          ? await batchReport(state)
           : { kind: "thread", ...(await finalReport(graph, scope, state)) };
         if (count.failed.length > 0) throw nodeFailed(count.failed, NODE_FAILED, report);
         return report;

@@ -1,14 +1,17 @@
 import { keepValue } from "../../checkpoint/index.ts";
 import type { OpenInterrupt } from "../../runner/index.ts";
-import type { NodeSettings, RunResult, ThreadReport, WireInterrupt } from "../shared/protocol.ts";
+import type { NodeSettings, Report, RunResult, ThreadReport, WireInterrupt } from "../shared/protocol.ts";
 import { sizeOf, toJson } from "../shared/wire-codec.ts";
 import type { ParsedSettings } from "./graph-settings.ts";
 import type { HostedGraph, HostedState } from "./hosted-graph.ts";
 
 /** Temporal warns of payloads beyond it. */
 const LARGEST_RESULT_BYTES = 256 * 1024;
-/** A question is shown in the history, and in each answer to the query `state`. */
+/** What questions take in a report: it stands in the history, and the query `state` answers with it. */
 const LARGEST_QUESTION_BYTES = 32 * 1024;
+const LARGEST_QUESTIONS_BYTES = 256 * 1024;
+/** The same in the report of a batch, of which there are many. */
+const LARGEST_BESIDE_BYTES = 32 * 1024;
 
 /** Where a thread stands, as the history takes it: without its values, but for the final ones. */
 export async function threadReport(graph: HostedGraph, state: HostedState): Promise<ThreadReport> {
@@ -22,12 +25,18 @@ export async function threadReport(graph: HostedGraph, state: HostedState): Prom
     step,
     ...(next.length === state.tasks.length ? {} : { next }),
     tasks,
-    interrupts: await Promise.all(state.interrupts.map(wireInterrupt)),
+    interrupts: await wireInterrupts(state.interrupts, LARGEST_QUESTIONS_BYTES),
     ...(nodes === undefined ? {} : { nodes }),
     ...(state.status === "error" ? { failures: state.failures } : {}),
     ...(state.status === "cancelled" ? { reason: state.reason } : {}),
     ...(status === "done" ? { result: await runResult(graph, state) } : {}),
   };
+}
+
+/** What a batch tells while siblings of it run elsewhere: only what is new. */
+export async function batchReport({ checkpointId, interrupts }: HostedState): Promise<Report> {
+  if (interrupts.length === 0) return { kind: "same", checkpointId };
+  return { kind: "asked", checkpointId, interrupts: await wireInterrupts(interrupts, LARGEST_BESIDE_BYTES) };
 }
 
 /** The final values, or where they are. */
@@ -45,9 +54,18 @@ async function runResult(
   return { values: { __perdure_kept: await keepValue(checkpointer, values) } };
 }
 
-async function wireInterrupt({ value, ...interrupt }: OpenInterrupt): Promise<WireInterrupt> {
-  const wire = await toJson(value);
-  return sizeOf(wire) <= LARGEST_QUESTION_BYTES ? { ...interrupt, value: wire } : interrupt;
+/** Questions with what was asked, as far as there is room; the client reads the others from the checkpointer. */
+async function wireInterrupts(interrupts: readonly OpenInterrupt[], mostBytes: number): Promise<WireInterrupt[]> {
+  let left = mostBytes;
+  const wires: WireInterrupt[] = [];
+  for (const { value, schema, ...interrupt } of interrupts) {
+    const asked = { value: await toJson(value), ...(schema === undefined ? {} : { schema }) };
+    const bytes = sizeOf(asked);
+    const fits = bytes <= Math.min(LARGEST_QUESTION_BYTES, left);
+    if (fits) left -= bytes;
+    wires.push(fits ? { ...interrupt, ...asked } : interrupt);
+  }
+  return wires;
 }
 
 function nodeSettings(names: readonly string[], { nodes }: ParsedSettings): Record<string, NodeSettings> | undefined {

@@ -20,6 +20,7 @@ import type {
   RunSettings,
   SignalArgs,
   ThreadReport,
+  WireInterrupt,
   WireState,
   WireValue,
 } from "../shared/protocol.ts";
@@ -27,9 +28,10 @@ import * as activities from "./activities.ts";
 import { AnswerRules } from "./answer-rules.ts";
 import { batchesOf } from "./batches.ts";
 import type { Batch } from "./batches.ts";
+import { News } from "./news.ts";
 
-/** A task that is ready and does not run when it is told to, so often, never will. */
-const MOST_IDLE_LOOKS = 5;
+/** What did not move on after so many looks never will. */
+const MOST_LOOKS = 20;
 
 /** Temporal takes no timer of any length; a longer one is set anew. */
 const LONGEST_TIMER_MS = 365 * 24 * 3_600_000;
@@ -56,17 +58,16 @@ export class GraphRun {
   #overlapFrom = "";
   #onlyKind: "tasks" | "answers" = "tasks";
   #isStale = false;
-  /** How often nothing could be done at this checkpoint. */
-  #idleLooks = 0;
-  #idleAt = "";
+  /** Since the thread last moved on, or got an answer. */
+  #looks = 0;
   /** Signals that were not handed to the thread yet. */
   readonly #signals: SignalArgs[] = [];
   /** Interrupts that were named as due. */
   readonly #named = new Set<string>();
   #failure: { readonly error: unknown } | undefined;
   #isReleasing = false;
-  /** Grows with everything that may change what is to be done. */
-  #changes = 0;
+  /** Of everything that may change what is to be done. */
+  readonly #news = new News();
   #status: "running" | "interrupted" = "running";
 
   constructor(args: RunGraphArgs) {
@@ -138,13 +139,13 @@ export class GraphRun {
   /** Keeps a signal until somebody asks for one. */
   signal(signal: SignalArgs): void {
     this.#signals.push(signal);
-    this.#changes += 1;
+    this.#news.tell();
   }
 
   /** Has the run end with the thread as it stands, so that others may drive it. */
   async release(): Promise<void> {
     this.#isReleasing = true;
-    this.#changes += 1;
+    this.#news.tell();
   }
 
   async #drive(): Promise<RunResult> {
@@ -159,7 +160,7 @@ export class GraphRun {
       else if (this.#isReleasing) return this.#released();
       else if (report.status === "interrupted" && !isDraining) await this.#wait(report);
       else if (isDraining && isOpen(report)) await this.#continueAsNew(report);
-      else if (report.status === "ready") await this.#lookAgain(report);
+      else if (report.status === "ready") await this.#look();
       else return ended(report);
       report = this.#report ?? report;
     }
@@ -215,6 +216,7 @@ export class GraphRun {
         this.#running.delete(id);
         if (this.#report?.checkpointId === report.checkpointId) this.#ran.add(id);
       }
+      this.#news.tell();
     }
   }
 
@@ -222,21 +224,17 @@ export class GraphRun {
   async #look(): Promise<void> {
     this.#isStale = false;
     this.#ran.clear();
+    this.#looks += 1;
+    if (this.#looks > MOST_LOOKS) {
+      throw ApplicationFailure.create({
+        type: "TASK_NOT_READY",
+        message: `tasks of ${Object.keys(this.#report?.tasks ?? {}).join(", ")} are ready, but do not run.`,
+        nonRetryable: true,
+      });
+    }
     const settings = this.#settings;
     if (settings === undefined) return;
     await this.#during("tasks", activities.runTasks({ ...this.#place(), tasks: [] }, "look", settings));
-  }
-
-  /** Something can run, but did not when it was tried. */
-  async #lookAgain({ checkpointId, tasks }: ThreadReport): Promise<void> {
-    this.#idleLooks = this.#idleAt === checkpointId ? this.#idleLooks + 1 : 1;
-    this.#idleAt = checkpointId;
-    if (this.#idleLooks <= MOST_IDLE_LOOKS) return this.#look();
-    throw ApplicationFailure.create({
-      type: "TASK_NOT_READY",
-      message: `Tasks of ${Object.keys(tasks).join(", ")} are ready, but do not run.`,
-      nonRetryable: true,
-    });
   }
 
   async #commitSignals(): Promise<void> {
@@ -254,8 +252,13 @@ export class GraphRun {
   }
 
   async #commit(what: Pick<AnswersRequest, "answers" | "due" | "signals">, summary: string): Promise<void> {
-    await this.#during("answers", activities.commitAnswers({ ...this.#place(), ...what }, summary));
-    this.#ran.clear();
+    try {
+      await this.#during("answers", activities.commitAnswers({ ...this.#place(), ...what }, summary, this.#settings));
+      this.#ran.clear();
+      this.#looks = 0;
+    } finally {
+      this.#news.tell();
+    }
   }
 
   /** Takes in what an activity reports. A failed node is reported too. */
@@ -276,7 +279,6 @@ export class GraphRun {
       this.#takeReport(report);
     } finally {
       this.#inFlight -= 1;
-      this.#changes += 1;
       // of tasks that ran side by side, the one that committed their superstep has seen all of them
       const isAdvanced = this.#overlap === "tasks" && this.#report?.checkpointId !== this.#overlapFrom;
       if (this.#inFlight === 0 && this.#overlap !== "none" && !isAdvanced) this.#isStale = true;
@@ -285,27 +287,42 @@ export class GraphRun {
 
   #takeReport(report: Report): void {
     if (report.kind === "thread") this.#take(report);
+    if (report.kind !== "asked" || this.#report?.checkpointId !== report.checkpointId) return;
+    const known = new Set(this.#report.interrupts.map(({ id }) => id));
+    const asked = report.interrupts.filter(({ id }) => !known.has(id));
+    this.#report = { ...this.#report, interrupts: [...this.#report.interrupts, ...asked] };
+    this.#answers.see(asked);
   }
 
   #take(report: ThreadReport): void {
     const before = this.#report?.checkpointId ?? "";
     if (report.checkpointId < before) return;
-    if (report.checkpointId > before) this.#ran.clear();
+    if (report.checkpointId > before) {
+      this.#ran.clear();
+      this.#looks = 0;
+    }
     this.#report = report;
     this.#answers.see(report.interrupts);
   }
 
   /** Waits until there is something new, or a question's time is over. */
-  async #wait(report: ThreadReport): Promise<void> {
-    const seen = this.#changes;
-    const isChanged = (): boolean => this.#changes !== seen;
+  #wait(report: ThreadReport): Promise<void> {
     const open = this.#answers.unanswered(report.interrupts);
     const timed = open.filter(({ id, dueAt }) => dueAt !== undefined && !this.#named.has(id));
-    const first = Math.min(...timed.map(({ dueAt = Infinity }) => dueAt));
     this.#tell(this.#inFlight === 0 ? "interrupted" : "running");
-    if (first === Infinity) return condition(isChanged);
-    if (await condition(isChanged, Math.min(Math.max(1, first - Date.now()), LONGEST_TIMER_MS))) return;
-    const due = timed.filter(({ dueAt = Infinity }) => dueAt <= Date.now()).map(({ id }) => id);
+    return timed.length === 0 ? this.#news.hear() : this.#waitUntilDue(timed);
+  }
+
+  async #waitUntilDue(timed: readonly WireInterrupt[]): Promise<void> {
+    const first = Math.min(...timed.map(({ dueAt = Infinity }) => dueAt));
+    const seen = this.#news.count;
+    const isChanged = (): boolean => this.#news.count !== seen;
+    const until = Math.min(first, Date.now() + LONGEST_TIMER_MS);
+    const waitMs = Math.max(1, until - Date.now());
+    if (await condition(isChanged, waitMs)) return;
+    // where a query reads a run up, a timer may come before its task, and by the clock of the task before
+    const now = Math.max(until, Date.now());
+    const due = timed.filter(({ dueAt = Infinity }) => dueAt <= now).map(({ id }) => id);
     if (due.length === 0) return;
     for (const id of due) this.#named.add(id);
     await this.#commit({ due }, "due");
