@@ -1,5 +1,6 @@
 export { createTemporalExecutor } from "./create-temporal-executor.ts";
 export type { TemporalExecutor, TemporalExecutorOptions } from "./create-temporal-executor.ts";
+export { PerdurePlugin } from "./perdure-plugin.ts";
 export type {
   DurableExecutor,
   ExecuteOptions,

@@ -1,10 +1,9 @@
-import { extname } from "node:path";
-import { fileURLToPath } from "node:url";
 import { DefaultLogger, Worker, bundleWorkflowCode } from "@temporalio/worker";
 import type { NativeConnection, WorkerOptions, WorkflowBundleWithSourceMap } from "@temporalio/worker";
 import type { Checkpointer } from "../../checkpoint/index.ts";
 import { graphActivities } from "./graph-activities.ts";
 import type { GraphMap, GraphSettings } from "./graph-settings.ts";
+import { WORKER_DEFAULTS, workflowsPath } from "./worker-defaults.ts";
 
 /** Options of {@link createGraphWorker}. */
 export interface GraphWorkerOptions {
@@ -36,14 +35,6 @@ export function bundleGraphWorkflows(): Promise<WorkflowBundleWithSourceMap> {
   return bundleWorkflowCode({ workflowsPath: workflowsPath(), logger: new DefaultLogger("WARN") });
 }
 
-/** A server that does not tell workers of a cancel by itself says so in answer to a heartbeat. */
-const LONGEST_HEARTBEAT_WAIT_MS = 2_000;
-
-/** The module of the workflow: TypeScript beside the sources, JavaScript in the package. */
-function workflowsPath(): string {
-  return fileURLToPath(new URL(`../workflow/index${extname(import.meta.url)}`, import.meta.url));
-}
-
 /**
  * A Temporal worker that runs graphs: `await worker.run()`. The graphs are ordinary code of this process; what runs in
  * Temporal's sandbox is perdure's own workflow.
@@ -52,7 +43,7 @@ function workflowsPath(): string {
 export async function createGraphWorker(options: GraphWorkerOptions): Promise<Worker> {
   const { connection, namespace, taskQueue, activitiesOnly = false, worker = {} } = options;
   return Worker.create({
-    maxHeartbeatThrottleInterval: LONGEST_HEARTBEAT_WAIT_MS,
+    ...WORKER_DEFAULTS,
     ...worker,
     taskQueue,
     ...(connection === undefined ? {} : { connection }),

@@ -9,4 +9,6 @@ export type {
   NodeState,
   NodeUpdate,
 } from "./export-activities.ts";
+export { PerdurePlugin } from "./perdure-plugin.ts";
+export type { PerdurePluginOptions } from "./perdure-plugin.ts";
 export type { BurstOptions, GraphMap, GraphSettings, NodeOptions } from "./graph-settings.ts";

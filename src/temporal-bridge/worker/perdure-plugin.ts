@@ -1,0 +1,45 @@
+import { SimplePlugin } from "@temporalio/plugin";
+import type { ReplayWorkerOptions, WorkerOptions } from "@temporalio/worker";
+import { graphActivities } from "./graph-activities.ts";
+import type { HostOptions } from "./hosted-graph.ts";
+import { WORKER_DEFAULTS, workflowsPath } from "./worker-defaults.ts";
+
+/** Options of the worker's {@link PerdurePlugin}. */
+export interface PerdurePluginOptions extends HostOptions {
+  /** Run no workflows, for workers of a node's own task queue. @default false */
+  readonly activitiesOnly?: boolean;
+}
+
+/**
+ * Has a worker of yours run graphs: `Worker.create({ taskQueue, plugins: [new PerdurePlugin({ graphs, checkpointer })] })`. It adds
+ * the activities, beside yours, and the workflow where you name none. A worker with workflows of its own re-exports it from their
+ * module: `export { runGraph } from "perdure/temporal/workflow"`.
+ * @throws OPTIONS_INVALID
+ */
+export class PerdurePlugin extends SimplePlugin {
+  readonly #activitiesOnly: boolean;
+
+  constructor({ activitiesOnly = false, ...host }: PerdurePluginOptions) {
+    super({
+      name: "perdure",
+      activities: { ...graphActivities(host) },
+      workflowsPath: (own) => own ?? workflowsPath(),
+    });
+    this.#activitiesOnly = activitiesOnly;
+  }
+
+  override configureWorker(options: WorkerOptions): WorkerOptions {
+    return this.#withOwnWorkflows(options, super.configureWorker({ ...WORKER_DEFAULTS, ...options }));
+  }
+
+  override configureReplayWorker(options: ReplayWorkerOptions): ReplayWorkerOptions {
+    return this.#withOwnWorkflows(options, super.configureReplayWorker(options));
+  }
+
+  /** A bundle holds workflows already, and a worker of activities none. */
+  #withOwnWorkflows<Options extends ReplayWorkerOptions>(given: Options, configured: Options): Options {
+    if (given.workflowBundle === undefined && !this.#activitiesOnly) return configured;
+    const { workflowsPath: _, ...rest } = configured;
+    return { ...rest, ...(given.workflowsPath === undefined ? {} : { workflowsPath: given.workflowsPath }) } as Options;
+  }
+}

@@ -1,0 +1,116 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { Client, Connection } from "@temporalio/client";
+import { NativeConnection, Worker } from "@temporalio/worker";
+import type { WorkerOptions } from "@temporalio/worker";
+import { openCheckpointer } from "perdure/checkpoint";
+import { PerdurePlugin as ClientPlugin, createTemporalExecutor } from "perdure/temporal/client";
+import { PerdurePlugin } from "perdure/temporal/worker";
+import { describe, expect, inject, it } from "vitest";
+import { collect } from "../support/collect.ts";
+import { describeWithTemporal } from "../support/temporal.ts";
+import { threeNodes } from "../support/three-nodes.ts";
+
+const checkpointer = await openCheckpointer("memory:");
+const graphs = { three: threeNodes().graph };
+const OURS = ["graphStart", "graphTasks", "graphAnswers", "graphClose"];
+
+describe("the worker's PerdurePlugin", () => {
+  const plugin = new PerdurePlugin({ graphs, checkpointer });
+  const configured = (options: Partial<WorkerOptions>, by = plugin) =>
+    by.configureWorker({ taskQueue: "t", ...options });
+
+  it("adds the activities beside those that are there", () => {
+    const greeting = async () => "hello";
+    expect(Object.keys(configured({}).activities ?? {})).toEqual(OURS);
+    expect(Object.keys(configured({ activities: { greeting } }).activities ?? {})).toEqual(["greeting", ...OURS]);
+  });
+
+  it("adds the workflow only where there are none, no bundle, and where workflows run at all", () => {
+    const ours = expect.stringMatching(/temporal-bridge\/workflow\/index\.ts$/u) as string;
+    expect(configured({}).workflowsPath).toEqual(ours);
+    expect(configured({ workflowsPath: "/own.ts" }).workflowsPath).toBe("/own.ts");
+    expect(configured({ workflowBundle: { code: "" } })).not.toHaveProperty("workflowsPath");
+    const activities = new PerdurePlugin({ graphs, checkpointer, activitiesOnly: true });
+    expect(configured({}, activities)).not.toHaveProperty("workflowsPath");
+    expect(configured({ workflowsPath: "/own.ts" }, activities).workflowsPath).toBe("/own.ts");
+    expect(plugin.configureReplayWorker({}).workflowsPath).toEqual(ours);
+    expect(plugin.configureBundler({ workflowsPath: "/own.ts" }).workflowsPath).toBe("/own.ts");
+  });
+
+  it("leaves what the worker says of itself as it is", () => {
+    expect(configured({ maxHeartbeatThrottleInterval: 5 }).maxHeartbeatThrottleInterval).toBe(5);
+    expect(configured({ maxConcurrentActivityTaskExecutions: 7 }).maxConcurrentActivityTaskExecutions).toBe(7);
+  });
+
+  it("refuses settings of a graph that is not there", () => {
+    expect(() => new PerdurePlugin({ graphs, checkpointer, settings: { other: {} } })).toThrow("OPTIONS_INVALID");
+  });
+});
+
+describeWithTemporal("a worker and a client with a PerdurePlugin each", () => {
+  it("run graphs beside workflows of their own, and a plain client's runs are listed", async () => {
+    const taskQueue = `plugin-${crypto.randomUUID()}`;
+    const address = inject("temporalAddress");
+    const native = await NativeConnection.connect({ address });
+    const connection = await Connection.connect({ address });
+    const worker = await Worker.create({
+      connection: native,
+      taskQueue,
+      workflowsPath: fileURLToPath(new URL("own-workflows/index.ts", import.meta.url)),
+      activities: { greeting: async (name: string) => `hello ${name}` },
+      plugins: [new PerdurePlugin({ graphs, checkpointer })],
+      bundlerOptions: {
+        // `perdure` leads to the sources here, as in all tests
+        webpackConfigHook: (config) => ({
+          ...config,
+          resolve: { ...config.resolve, conditionNames: ["perdure-source", "import", "default"] },
+        }),
+      },
+    });
+    await worker.runUntil(async () => {
+      const client = new Client({ connection, plugins: [new ClientPlugin()] });
+      const own = { taskQueue, workflowId: `greet-${taskQueue}` };
+      expect(await client.workflow.execute("greet", { ...own, args: ["ann"] })).toBe("hello ann!");
+      const workflowId = `three-${taskQueue}`;
+      const args = [{ graph: "three", input: { log: "in" } }];
+      await client.workflow.start("runGraph", { taskQueue, workflowId, args });
+      const executor = createTemporalExecutor<typeof graphs>({ client, taskQueue });
+      expect(await executor.get<"three">(workflowId).result()).toEqual({ log: ["in", "a", "b", "c"] });
+      // a server lists runs a moment after they began
+      const listed = async () => (await collect(executor.list({ graph: "three" }))).map(({ id }) => id);
+      await expect.poll(listed).toContain(workflowId);
+      expect((await client.workflow.getHandle(own.workflowId).describe()).memo ?? {}).toEqual({});
+    });
+    await connection.close();
+    await native.close();
+  });
+});
+
+describe("perdure/temporal/client", () => {
+  it("loads nothing of a worker, and perdure/temporal/worker nothing of a client", async () => {
+    const program = `
+      import { registerHooks } from "node:module";
+      const seen = [];
+      registerHooks({ resolve(name, context, next) {
+        const found = next(name, context);
+        if (context.parentURL?.includes("/temporal-bridge/")) seen.push(found.url);
+        return found;
+      } });
+      await import(process.argv[1]);
+      console.log(JSON.stringify(seen));`;
+    const loadedBy = async (name: string): Promise<string[]> => {
+      const flags = ["--conditions=perdure-source", "--disable-warning=ExperimentalWarning", "--input-type=module"];
+      const { stdout } = await promisify(execFile)(process.execPath, [...flags, "--eval", program, name]);
+      return JSON.parse(stdout) as string[];
+    };
+    const [client, worker] = await Promise.all(["perdure/temporal/client", "perdure/temporal/worker"].map(loadedBy));
+    const ofWorker = /temporal-bridge\/(worker|workflow)\/|@temporalio\/(worker|activity|workflow|testing)\//u;
+    expect(client).not.toEqual([]);
+    expect(client!.filter((url) => ofWorker.test(url))).toEqual([]);
+    const ofClient = /temporal-bridge\/(client|workflow)\/|@temporalio\/(client|workflow)\//u;
+    expect(worker).not.toEqual([]);
+    expect(worker!.filter((url) => ofClient.test(url))).toEqual([]);
+  });
+});
