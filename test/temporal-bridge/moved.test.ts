@@ -101,7 +101,14 @@ function graphsOf(scene: Scene) {
     })
     .addEdge(START, "wait")
     .addConditionalEdges("wait", ({ log }) => (log.length < 2 ? "wait" : END), ["wait", END]);
-  return { asking, failing, fan, waiting };
+  const counting = new StateGraph(TextLog)
+    .addNode("count", ({ log }, config) => {
+      scene.note(config, "count");
+      return { log: `${log.length}` };
+    })
+    .addEdge(START, "count")
+    .addConditionalEdges("count", ({ log }) => (log.length < 8 ? "count" : END), ["count", END]);
+  return { asking, failing, fan, waiting, counting, countingInBursts: counting };
 }
 
 const me: ThreadOwner = { engine: "in process", name: "test", runId: "me" };
@@ -117,7 +124,9 @@ describeWithTemporal("a thread that moves", () => {
   const graphs = graphsOf(scene);
   let rig: TemporalRig<typeof graphs>;
   beforeAll(async () => {
-    rig = await temporalRig(graphs, { settings: { fan: { maxParallelActivities: 2 } } });
+    rig = await temporalRig(graphs, {
+      settings: { fan: { maxParallelActivities: 2 }, countingInBursts: { granularity: "burst" } },
+    });
   });
   afterAll(() => rig.stop());
 
@@ -511,6 +520,47 @@ describeWithTemporal("a thread that moves", () => {
       } else await rig.executor.cancel(id);
       await expect(run.result()).rejects.toMatchObject({ code: how === "fails" ? "RUN_FAILED" : "RUN_CANCELLED" });
       expect((await rig.checkpointer.readRecord(id))!.signals).toMatchObject([{ id: "s1", name: "later", payload: 1 }]);
+    },
+  );
+
+  it("an input for a thread that waits in process is refused, and the thread is as it was, until it is to be dropped", async () => {
+    const id = rig.newId();
+    const runner = runnerOf("asking");
+    const { interrupts } = await runner.start(id, {});
+    const before = await stored(rig.checkpointer, id);
+    const refused = await rig.executor.execute("asking", { id, input: { log: "another" } });
+    await expect(refused.result()).rejects.toMatchObject({ code: "THREAD_INTERRUPTED" });
+    expect(await refused.status()).toBe("error");
+    expect(await stored(rig.checkpointer, id)).toEqual(before);
+
+    await rig.executor.execute("asking", { id, input: { log: "another" }, supersede: true });
+    expect((await rig.settled(id)).interrupts).toMatchObject([{ value: "round 1" }]);
+    await expect(rig.executor.resume(id, { [interrupts[0]!.id]: "late" })).rejects.toMatchObject({
+      code: "INTERRUPT_NOT_OPEN",
+    });
+    await rig.executor.cancel(id);
+    expect(answered(id)).toEqual([]);
+  });
+
+  it("what there is not can't be gone on with", async () => {
+    const id = rig.newId();
+    const run = await rig.executor.execute("asking", { id });
+    await expect(run.result()).rejects.toMatchObject({ code: "THREAD_NOT_FOUND" });
+    expect(await stored(rig.checkpointer, id)).toEqual({ tuples: [], record: undefined });
+  });
+
+  it.each(["counting", "countingInBursts"] as const)(
+    "when its supersteps are used up (%s), a process goes on with more",
+    async (name) => {
+      const id = rig.newId();
+      const run = await rig.executor.execute(name, { id, input: {}, maxSteps: 4 });
+      await expect(run.result()).rejects.toMatchObject({ code: "STEP_LIMIT_REACHED" });
+      const runner = runnerOf(name);
+      const stopped = await runner.inspect(id);
+      expect(stopped).toMatchObject({ status: "ready", values: { log: ["0", "1", "2", "3"] } });
+      await expect(runner.continue(id)).rejects.toMatchObject({ code: "STEP_LIMIT_REACHED" });
+      expect((await runner.continue(id, { maxSteps: 20 })).values.log).toHaveLength(8);
+      expect(scene.of(id)).toHaveLength(8);
     },
   );
 
