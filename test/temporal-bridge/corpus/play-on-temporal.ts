@@ -10,7 +10,7 @@ import { comparable, shown, stopOf, storyOf } from "./story.ts";
 import type { Stop, Story } from "./story.ts";
 import type { World } from "./world.ts";
 
-type Rig = TemporalRig<Readonly<Record<string, never>>>;
+export type Rig = TemporalRig<Readonly<Record<string, never>>>;
 
 /** A graph that a worker has, and what surrounds it there. */
 export interface HostedCopy {
