@@ -63,15 +63,17 @@ describe("an activity that was taken for dead", () => {
 
   async function started(): Promise<TasksRequest> {
     const place = { graph: "three", turnId: "run" };
-    const { report } = await attempt(1).run<[StartRequest], StartReport, GraphActivities["graphStart"]>(
-      activities.graphStart,
-      { ...place, input: { log: [] } },
-    );
+    const start = (request: StartRequest): Promise<StartReport> => activities.graphStart(request);
+    const { report } = await attempt(1).run<[StartRequest], StartReport, typeof start>(start, {
+      ...place,
+      input: { log: [] },
+    });
     return { ...place, checkpointId: report.checkpointId, tasks: report.tasks["a"]!, node: "a" };
   }
 
+  const tasks = (request: TasksRequest): Promise<Report> => activities.graphTasks(request);
   const runTasks = (by: MockActivityEnvironment, request: TasksRequest): Promise<Report> =>
-    by.run<[TasksRequest], Report, GraphActivities["graphTasks"]>(activities.graphTasks, request);
+    by.run<[TasksRequest], Report, typeof tasks>(tasks, request);
 
   const history = async (): Promise<string[]> => {
     const all: string[] = [];
@@ -107,8 +109,8 @@ describe("an activity that was taken for dead", () => {
     holds[1]!.resolve();
     const report = await retry;
     if (report.kind !== "thread") throw new Error("unreachable");
-    const { checkpointId, tasks } = report;
-    await runTasks(attempt(1), { ...request, checkpointId, tasks: tasks["b"]!, node: "b" });
+    const { checkpointId, tasks: ready } = report;
+    await runTasks(attempt(1), { ...request, checkpointId, tasks: ready["b"]!, node: "b" });
     holds[0]!.resolve();
     expect(reported(await zombie)).toEqual(["c"]);
     expect(await history()).toEqual(["", "", "a2", "a2 b"]);
