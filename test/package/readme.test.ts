@@ -9,6 +9,8 @@ const quickStart = new URL("examples/02-approval/main.ts", root);
 
 const plain = ["worker.ts", "main.ts"].map((name) => new URL(`examples/08-plain-langgraph/${name}`, root));
 
+const onTemporal = ["worker.ts", "main.ts"].map((name) => new URL(`examples/09-temporal/${name}`, root));
+
 /** What stands between `#region <name>` and `#endregion` in the files, in one piece. */
 function regionsOf(name: string, ...files: readonly URL[]): string {
   const sources = files.map((file) => readFileSync(file, "utf8"));
@@ -35,6 +37,12 @@ describe("the README", () => {
     expect(snippet).toBe(regionsOf("plain", ...plain));
   });
 
+  test("shows a graph on Temporal as CI runs it, word for word", () => {
+    const [, section] = /### Temporal\n([\s\S]*?)\n##/.exec(readme) ?? [];
+    const [, snippet] = /```ts\n([\s\S]*?)```/.exec(section ?? "") ?? [];
+    expect(snippet).toBe(regionsOf("temporal", ...onTemporal));
+  });
+
   test("shows what the quick start really prints", async () => {
     const { stdout } = await promisify(execFile)(process.execPath, [quickStart.pathname], {
       env: { ...process.env, NODE_OPTIONS: "--conditions=perdure-source --disable-warning=ExperimentalWarning" },
@@ -44,7 +52,7 @@ describe("the README", () => {
   });
 
   test("links only to what is there", () => {
-    const links = [...readme.matchAll(/\]\(([^)#]+)/g)].flatMap(([, link]) => link ?? []);
+    const links = [...readme.matchAll(/\]\((?!https:)([^)#]+)/g)].flatMap(([, link]) => link ?? []);
     expect(links.filter((link) => !existsSync(new URL(link, root)))).toEqual([]);
   });
 });
