@@ -11,8 +11,8 @@ import type { Shift } from "../support-desk/shift.ts";
 import { startWorker } from "../support-desk/worker-process.ts";
 import type { WorkerProcess } from "../support-desk/worker-process.ts";
 import { answerCustomer } from "./answer-customer.ts";
-import { GRAPH, TASK_QUEUE } from "./names.ts";
-import type { WorkerCommand } from "./names.ts";
+import { TASK_QUEUE } from "./names.ts";
+import type { GRAPH, WorkerCommand } from "./names.ts";
 
 /** How long the refund that was cut off may take to be tried again, before the server is killed all the same. */
 const REFUND_MS = 5_000;

@@ -72,7 +72,7 @@ describe.skipIf(!hasServers)("the programs of docs/temporal.md, from a clean fol
     server = await startTemporal({ databaseFile: join(place.folder, "temporal.db") });
   });
   afterEach(async () => {
-    failures.splice(0);
+    failures.length = 0;
     for (const child of started.splice(0)) await end(child);
   });
   afterAll(async () => {
