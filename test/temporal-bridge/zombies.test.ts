@@ -52,12 +52,12 @@ describe("an activity that was taken for dead", () => {
   afterEach(() => checkpointer.close());
 
   /** One attempt of an activity, in an environment of its own as another process would have it. */
-  function attempt(nth: number, runId = "run"): MockActivityEnvironment {
+  function attempt(nth: number, runId = "run", heartbeatTimeoutMs = 60_000): MockActivityEnvironment {
     return new MockActivityEnvironment({
       attempt: nth,
       workflowExecution: { workflowId: THREAD, runId },
       workflowNamespace: "default",
-      heartbeatTimeoutMs: 60_000,
+      heartbeatTimeoutMs,
     });
   }
 
@@ -147,5 +147,16 @@ describe("an activity that was taken for dead", () => {
     await zombie;
     expect(await history()).toEqual(["", "", "a2", "a2 b", "a2 b c"]);
     expect(runs).toEqual(["a", "a", "b", "c"]);
+  });
+
+  it("stores nothing of what it did, when it notices that it stood still for longer than its heartbeat's timeout", async () => {
+    const request = await started();
+    const zombie = runTasks(attempt(1, "run", 150), request);
+    await expect.poll(() => holds.length, { interval: 1 }).toBe(1);
+    const end = performance.now() + 400;
+    while (performance.now() < end); // nothing else in this process can run
+    await expect(zombie).rejects.toMatchObject({ type: "WORKER_STOPPED", nonRetryable: false });
+    holds[0]!.resolve();
+    expect(await history()).toEqual(["", ""]);
   });
 });

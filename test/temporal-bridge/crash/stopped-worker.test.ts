@@ -1,4 +1,3 @@
 import { describeStoppedWorker } from "./describe-stopped-worker.ts";
 
 describeStoppedWorker("node");
-describeStoppedWorker("burst");
