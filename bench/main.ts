@@ -16,6 +16,10 @@ const benchmarks: Readonly<Record<string, { readonly about: string; readonly loa
     about: "CPU per superstep: a runner against LangGraph alone, in memory",
     load: async () => (await import("./runner.ts")).runnerBenchmark,
   },
+  temporal: {
+    about: "steps, CPU and memory on Temporal: graphs on our worker against a workflow written by hand (some minutes)",
+    load: async () => (await import("./temporal/index.ts")).temporalBenchmark,
+  },
 };
 
 const usage = `Usage: npm run bench -- <name> [options]

@@ -53,6 +53,28 @@ describe("npm run bench", () => {
     },
   );
 
+  test.skipIf(inject("postgresUrl") === "" || inject("temporalAddress") === "")(
+    "temporal --json ends with the four ratios as one line of JSON, after a table of the sides and one with the bars",
+    { timeout: 180_000 },
+    async () => {
+      const { stdout, stderr, code } = await bench("temporal", "--json", "--rounds", "1", "--scale", "0.1");
+      expect(stderr).toBe("");
+      expect(code).toBe(0);
+      const last = JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "") as unknown;
+      const positive: unknown = expect.toSatisfy((value: unknown) => typeof value === "number" && value > 0);
+      expect(last).toEqual({
+        name: "temporal",
+        ratios: { cpuMemory: positive, cpuPostgres: positive, burst: positive, parked: expect.any(Number) as unknown },
+        quick: true,
+      });
+      expect(stdout).toMatch(/^ +by hand +memory: +Postgres +Postgres, bursts$/m);
+      expect(stdout).toMatch(/^steps\/s, 2 runs at once( +\d+){4}$/m);
+      expect(stdout).toMatch(/^CPU of the worker, ms a step( +\d+\.\d\d){4}$/m);
+      expect(stdout).toMatch(/^bundle, KB( +\d+\.\d){4}$/m);
+      expect(stdout).toMatch(/^Ours to what is written by hand +ratio +lowest +highest +bar$/m);
+    },
+  );
+
   test("--quick says first that it is a trial, and marks its JSON", async () => {
     const { stdout, code } = await bench("runner", "--quick", "--json", "--rounds", "1");
     expect(code).toBe(0);

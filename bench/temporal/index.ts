@@ -1,0 +1,1 @@
+export { temporalBenchmark } from "./temporal-benchmark.ts";
