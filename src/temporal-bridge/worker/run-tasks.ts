@@ -9,10 +9,11 @@ import type { HostedGraph, HostedState } from "./hosted-graph.ts";
 /** Runs the tasks of a request, and in a burst what comes after them. */
 export async function runTasks(
   { runner, settings, codec }: HostedGraph,
-  { threadId, owner, signal }: ActivityScope,
+  scope: ActivityScope,
   { tasks, burst, metadata, context }: TasksRequest,
   count: AttemptCount,
 ): Promise<HostedState> {
+  const { threadId, owner, signal } = scope;
   const options = {
     owner,
     signal,
@@ -22,6 +23,7 @@ export async function runTasks(
   };
   const named = tasks.filter((id) => !count.isOver(id));
   if (burst !== true) return stepReady(runner, threadId, { ...options, tasks: named });
+  scope.leave(scope.left); // a sign of life at once: who got the task late, and is taken for dead already, hears of it
   const deadline = activityNow() + settings.burst.maxMs;
   let left = settings.burst.maxSteps;
   let state = await stepReady(runner, threadId, { ...options, tasks: named, maxSteps: left, deadline });
