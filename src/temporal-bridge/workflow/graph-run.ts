@@ -129,7 +129,10 @@ export class GraphRun {
         this.#answers.take(answers);
         const cause = error instanceof ActivityFailure ? error.cause : undefined;
         if (!(cause instanceof ApplicationFailure)) throw error;
-        if (cause.type === GRAPH_CHANGED) this.#failure ??= { error };
+        if (cause.type === GRAPH_CHANGED) {
+          this.#failure ??= { error };
+          this.#news.tell();
+        }
         throw cause;
       }
     }
