@@ -73,7 +73,7 @@ export function describeKills({ kills, granularity, ...options }: KillOptions): 
         }
       });
 
-      it("I2: a node whose result was stored did not begin again, and what its last run returned is in the state", () => {
+      it("I2: a node began again only where who ran it had died before its result was stored, and left one result", () => {
         const inState = runs.flatMap(({ values }) => values.tokens);
         expect(new Set(inState).size, `seed ${seed}`).toBe(inState.length);
         expect(repeatedNodes(lines, new Set(inState)), `seed ${seed}`).toEqual([]);

@@ -1,3 +1,3 @@
 import { describeKills } from "./describe-kills.ts";
 
-describeKills({ runs: 10, atOnce: 10, nodesBetweenKills: [15, 45], kills: 3, granularity: "node" });
+describeKills({ runs: 10, atOnce: 10, nodesBetweenKills: [8, 30], kills: 2, granularity: "node" });

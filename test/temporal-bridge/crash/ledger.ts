@@ -19,6 +19,9 @@ export interface Entry {
   readonly finished: boolean;
 }
 
+/** A line of the ledger: a node that began, or a process with which something happened. */
+export type Line = Entry & { readonly kind: "began" | "dead" | "stalled" };
+
 /** What the processes of a test did, all in one table of the database that also holds the checkpoints. */
 export class Ledger {
   readonly #pool: Pool;
@@ -52,14 +55,14 @@ export class Ledger {
     await this.#pool.query("UPDATE ledger SET finished = true WHERE token = $1", [token]);
   }
 
-  /** A process is gone, or stood still so long that it was taken for that. */
-  async dead(pid: number): Promise<void> {
-    await this.#pool.query("INSERT INTO ledger (kind, pid) VALUES ('dead', $1)", [pid]);
+  /** A process is gone, or noticed that it stood still so long that it may have been taken for that. */
+  async note(kind: "dead" | "stalled", pid: number): Promise<void> {
+    await this.#pool.query("INSERT INTO ledger (kind, pid) VALUES ($1, $2)", [kind, pid]);
   }
 
-  async read(): Promise<(Entry & { readonly kind: "began" | "dead" })[]> {
+  async read(): Promise<Line[]> {
     const { rows } = await this.#pool.query("SELECT * FROM ledger ORDER BY at");
-    return rows as (Entry & { readonly kind: "began" | "dead" })[];
+    return rows as Line[];
   }
 
   /** How many nodes have begun. */
@@ -94,28 +97,36 @@ async function isStored(
  * What contradicts that a completed node ran once: each run of a task but its last one died before its result was
  * stored, and the state holds what the last one returned. One entry says what is wrong with one task.
  */
-export function repeatedNodes(
-  lines: readonly (Entry & { readonly kind: string })[],
-  inState: ReadonlySet<string>,
-): string[] {
+export function repeatedNodes(lines: readonly Line[], inState: ReadonlySet<string>): string[] {
   const problems: string[] = [];
   const running = new Map<string, Entry>();
   const last = new Map<string, Entry>();
+  // noticed when it is over, which may be after somebody else has taken over
+  const stalledAfter = ({ pid, at }: Entry): boolean =>
+    lines.some((line) => line.kind === "stalled" && line.pid === pid && line.at > at);
   for (const line of lines) {
-    if (line.kind === "dead") {
-      for (const [task, { pid }] of running) if (pid === line.pid) running.delete(task);
-      continue;
-    }
+    if (line.kind === "dead") for (const [task, { pid }] of running) if (pid === line.pid) running.delete(task);
+    if (line.kind !== "began") continue;
     const where = `${line.node} of ${line.thread}`;
+    const before = running.get(line.task);
     if (line.stored) problems.push(`${where} began although its result was stored`);
-    if (running.has(line.task)) problems.push(`${where} began again although who ran it had not died`);
+    if (before !== undefined && !stalledAfter(before))
+      problems.push(`${where} began again although who ran it had not died`);
     running.set(line.task, line);
     last.set(line.task, line);
   }
-  for (const { node, thread, token, finished } of last.values()) {
-    if (!finished) problems.push(`the last run of ${node} of ${thread} did not come to its end`);
-    if (!inState.has(token)) problems.push(`what the last run of ${node} of ${thread} returned is not in the state`);
+  const tasks = new Map(lines.flatMap(({ kind, token, task }) => (kind === "began" ? [[token, task] as const] : [])));
+  const seen = new Set<string>();
+  for (const token of inState) {
+    const task = tasks.get(token) ?? "";
+    if (seen.has(task))
+      problems.push(`two results of ${last.get(task)?.node} of ${last.get(task)?.thread} are in the state`);
+    seen.add(task);
   }
-  if (inState.size !== last.size) problems.push(`${inState.size} results of ${last.size} tasks are in the state`);
+  for (const { node, thread, token, task } of last.values()) {
+    const isLast =
+      inState.has(token) || lines.some((line) => line.task === task && inState.has(line.token) && stalledAfter(line));
+    if (!isLast) problems.push(`what the last run of ${node} of ${thread} returned is not in the state`);
+  }
   return problems;
 }

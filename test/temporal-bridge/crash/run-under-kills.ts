@@ -60,7 +60,7 @@ export async function runUnderKills(plan: KillPlan): Promise<{ runs: readonly Ki
       const pid = workers[index]!.process.pid ?? 0;
       await workers[index]!.kill();
       kills += 1;
-      await ledger.dead(pid);
+      await ledger.note("dead", pid);
       workers[index] = await startWorker(setup);
     }
   })();

@@ -50,7 +50,8 @@ async function serve(setup: Setup): Promise<void> {
       checkpointer,
       settings: { crash: { granularity, heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS, maxParallelActivities: 3 } },
       activitiesOnly: only === "activities",
-      worker: only === "activities" ? {} : workflows,
+      // a sign of life is not kept back until it is nearly too late
+      worker: { maxHeartbeatThrottleInterval: 200, ...(only === "activities" ? {} : workflows) },
     });
   const worker =
     only === "workflows" ? await Worker.create({ connection, taskQueue, ...workflows }) : await graphWorker();
@@ -62,7 +63,7 @@ function noteStalls(ledger: Ledger): void {
   let last = performance.now();
   setInterval(() => {
     const now = performance.now();
-    if (now - last > STALL_MS) void ledger.dead(process.pid);
+    if (now - last > STALL_MS) void ledger.note("stalled", process.pid);
     last = now;
   }, 50);
 }
