@@ -44,7 +44,7 @@ export interface DurableExecutor<Graphs extends Readonly<Record<string, Drivable
     options?: { readonly runId?: string },
   ): RunHandle<ValuesOf<Graphs[Name]>>;
 
-  /** Runs, the newest first. */
+  /** Runs, those under way before those that are over, and of each the newest first. */
   list(options?: ListRunsOptions): AsyncIterable<RunSummary>;
 }
 

@@ -8,7 +8,7 @@ import { createTemporalExecutor } from "perdure/temporal/client";
 import type { RunState, TemporalExecutor } from "perdure/temporal/client";
 import { createGraphWorker } from "perdure/temporal/worker";
 import type { GraphMap, GraphSettings } from "perdure/temporal/worker";
-import { describe, expect, inject } from "vitest";
+import { describe, inject, vi } from "vitest";
 
 /** Graphs on a Temporal worker of this process, and who talks to them. */
 export interface TemporalRig<Graphs extends GraphMap> {
@@ -68,11 +68,11 @@ export async function temporalRig<const Graphs extends GraphMap>(
     worker,
     newId: () => `run-${randomUUID()}`,
     async settled(id) {
-      let state: RunState | undefined;
-      const look = async (): Promise<string> => (state = await executor.query(id, "state")).status;
-      await expect.poll(look, { interval: 20 }).not.toBe("running");
-      if (state === undefined) throw new Error("unreachable");
-      return state;
+      const look = () => executor.query(id, "state");
+      return vi.waitUntil(async () => [await look()].find(({ status }) => status !== "running"), {
+        interval: 20,
+        timeout: 60_000,
+      });
     },
     async stop() {
       worker.shutdown();

@@ -12,7 +12,13 @@ export interface TemporalExecutorOptions {
   /** Where the workers poll that were made by `createGraphWorker`. */
   readonly taskQueue: string;
   /** The workers' checkpointer: inputs, answers and final values of more than 256 KB go through it. @default none */
-  readonly checkpointer?: Checkpointer;
+  readonly checkpointer?: Checkpointer | undefined;
+  /**
+   * Show graph and status of runs as search attributes too, so that they can be searched for among very many, in Temporal's
+   * UI and by `list`. The namespace needs them first: `temporal operator search-attribute create --name PerdureGraph
+   * --type Keyword --name PerdureStatus --type Keyword`. @default false: in the memo only
+   */
+  readonly searchAttributes?: boolean;
 }
 
 /** Runs graphs on Temporal. */
@@ -35,6 +41,7 @@ const Options = z.strictObject({
       message: "is not a checkpointer: await openCheckpointer(url)",
     })
     .optional(),
+  searchAttributes: z.boolean().default(false),
 });
 
 /**
@@ -45,6 +52,5 @@ const Options = z.strictObject({
 export function createTemporalExecutor<Graphs extends GraphsByName = GraphsByName>(
   options: TemporalExecutorOptions,
 ): TemporalExecutor<Graphs> {
-  const { client, taskQueue, checkpointer } = parseOptions("createTemporalExecutor", Options, options);
-  return new TemporalRuns(client, taskQueue, checkpointer) as TemporalExecutor<Graphs>;
+  return new TemporalRuns(parseOptions("createTemporalExecutor", Options, options)) as TemporalExecutor<Graphs>;
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { Client, WorkflowHandle } from "@temporalio/client";
+import { z } from "zod";
 import type { Checkpointer } from "../../checkpoint/index.ts";
-import { PerdureError, isPerdureError } from "../../errors/index.ts";
+import { PerdureError, isPerdureError, parseOptions } from "../../errors/index.ts";
 import type {
   ExecuteOptions,
   ListRunsOptions,
@@ -11,10 +12,10 @@ import type {
   StartedRun,
 } from "../../executor/index.ts";
 import type { Answers, ThreadSignal } from "../../runner/index.ts";
-import { HANDLER, RUN_GRAPH } from "../shared/names.ts";
+import { HANDLER, RUN_GRAPH, SEARCH_ATTRIBUTE } from "../shared/names.ts";
 import type { RunGraphArgs, RunResult, SignalArgs, WireState, WireValue } from "../shared/protocol.ts";
 import { WireCodec } from "../shared/wire-codec.ts";
-import type { TemporalExecutor } from "./create-temporal-executor.ts";
+import type { TemporalExecutor, TemporalExecutorOptions } from "./create-temporal-executor.ts";
 import { isRefused, reaching } from "./errors.ts";
 import { listRuns } from "./list-runs.ts";
 import { runIsOver, withoutGivenBefore } from "./past-answers.ts";
@@ -22,24 +23,35 @@ import { readResult } from "./read-result.ts";
 import { runState } from "./run-state.ts";
 import { runStatus } from "./run-status.ts";
 
+const Execute = z.strictObject({
+  graph: z.string().min(1),
+  id: z.string().min(1),
+  input: z.unknown().optional(),
+  supersede: z.boolean().optional(),
+  maxSteps: z.int().min(1).optional(),
+  metadata: z.record(z.string(), z.unknown()).optional(),
+  context: z.record(z.string(), z.unknown()).optional(),
+});
+
 /** Runs of the workflow that drives graphs. A run's id is its workflow's and its thread's. */
 export class TemporalRuns implements TemporalExecutor {
   readonly #client: Client;
   readonly #taskQueue: string;
   readonly #checkpointer: Checkpointer | undefined;
+  readonly #isSearchable: boolean;
   readonly #codec: WireCodec;
 
-  constructor(client: Client, taskQueue: string, checkpointer: Checkpointer | undefined) {
+  constructor({ client, taskQueue, checkpointer, searchAttributes }: TemporalExecutorOptions) {
     this.#client = client;
     this.#taskQueue = taskQueue;
     this.#checkpointer = checkpointer;
+    this.#isSearchable = searchAttributes === true;
     this.#codec = new WireCodec(checkpointer);
   }
 
-  async execute<Values>(
-    graph: string,
-    { id, input, context, supersede, maxSteps, metadata }: ExecuteOptions<unknown>,
-  ): Promise<StartedRun<Values>> {
+  async execute<Values>(graph: string, options: ExecuteOptions<unknown>): Promise<StartedRun<Values>> {
+    parseOptions("executor.execute", Execute, { ...options, graph });
+    const { id, input, context, supersede, maxSteps, metadata } = options;
     const wire = input === undefined ? undefined : await this.#codec.encode(input);
     const args: RunGraphArgs = {
       graph,
@@ -48,7 +60,12 @@ export class TemporalRuns implements TemporalExecutor {
       ...(maxSteps === undefined ? {} : { maxSteps }),
       ...(metadata === undefined ? {} : { metadata }),
       ...(context === undefined ? {} : { context: await this.#codec.encode(context) }),
+      ...(this.#isSearchable ? { searchable: true } : {}),
     };
+    const typedSearchAttributes = [
+      { key: SEARCH_ATTRIBUTE.graph, value: graph },
+      { key: SEARCH_ATTRIBUTE.status, value: "running" },
+    ];
     try {
       const workflow = await reaching(id, () =>
         this.#client.workflow.start(RUN_GRAPH, {
@@ -57,6 +74,7 @@ export class TemporalRuns implements TemporalExecutor {
           args: [args],
           memo: { graph, status: "running" },
           staticSummary: graph,
+          ...(this.#isSearchable ? { typedSearchAttributes } : {}),
         }),
       );
       return { ...this.#handle<Values>(id, workflow), runId: workflow.firstExecutionRunId };
@@ -122,7 +140,7 @@ export class TemporalRuns implements TemporalExecutor {
   }
 
   list(options: ListRunsOptions = {}): AsyncIterable<RunSummary> {
-    return listRuns(this.#client, options);
+    return listRuns(this.#client, options, this.#isSearchable);
   }
 
   #workflow(id: string, runId?: string): WorkflowHandle {

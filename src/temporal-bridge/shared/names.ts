@@ -19,6 +19,12 @@ export const HANDLER = {
   state: "state",
 } as const;
 
+/** Search attributes of runs, of type Keyword, where the server has them. */
+export const SEARCH_ATTRIBUTE = {
+  graph: { name: "PerdureGraph", type: "KEYWORD" },
+  status: { name: "PerdureStatus", type: "KEYWORD" },
+} as const;
+
 /** The code of the failure that a thread shows whose next node is none of its graph's. */
 export const GRAPH_CHANGED = "GRAPH_CHANGED" satisfies ErrorCode;
 

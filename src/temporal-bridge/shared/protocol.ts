@@ -17,6 +17,8 @@ export interface RunGraphArgs {
   /** Goes to the nodes. */
   readonly metadata?: Readonly<Record<string, unknown>>;
   readonly context?: WireValue;
+  /** Whether the server has the search attributes of runs. */
+  readonly searchable?: boolean;
   /** What a run hands on to the next one of its chain. */
   readonly carried?: CarriedRun;
 }

@@ -7,9 +7,10 @@ import {
   continueAsNew,
   isCancellation,
   upsertMemo,
+  upsertSearchAttributes,
   workflowInfo,
 } from "@temporalio/workflow";
-import { GRAPH_CHANGED, NODE_FAILED } from "../shared/names.ts";
+import { GRAPH_CHANGED, NODE_FAILED, SEARCH_ATTRIBUTE } from "../shared/names.ts";
 import type {
   AnswersRequest,
   CarriedRun,
@@ -68,7 +69,7 @@ export class GraphRun {
   #isReleasing = false;
   /** Of everything that may change what is to be done. */
   readonly #news = new News();
-  #status: "running" | "interrupted" = "running";
+  #status: "running" | "interrupted" | "released" = "running";
 
   constructor(args: RunGraphArgs) {
     this.#args = args;
@@ -331,18 +332,19 @@ export class GraphRun {
     await this.#commit({ due }, "due");
   }
 
-  /** Shows in lists of workflows whether somebody is waited for. */
-  #tell(status: "running" | "interrupted"): void {
+  /** Shows in lists of workflows what they can't tell: whether somebody is waited for, and whether the end is one. */
+  #tell(status: "running" | "interrupted" | "released"): void {
     if (status === this.#status) return;
     this.#status = status;
     upsertMemo({ status });
+    if (this.#args.searchable === true) upsertSearchAttributes([{ key: SEARCH_ATTRIBUTE.status, value: status }]);
   }
 
   async #released(): Promise<RunResult> {
     await condition(allHandlersFinished);
     await activities.close(this.#place());
     await this.#leaveSignals();
-    upsertMemo({ status: "released" });
+    this.#tell("released");
     return { released: true };
   }
 
