@@ -64,7 +64,7 @@ export interface Runner<
   /**
    * Begins a turn: commits the input and drives the thread until nothing can run. With a `runId` the same call can be
    * made again by whoever did not hear of its result.
-   * @throws THREAD_BUSY, THREAD_INTERRUPTED, THREAD_UNFINISHED, OPTIONS_INVALID, CHECKPOINT_CONFLICT; STEP_LIMIT_REACHED
+   * @throws THREAD_BUSY, THREAD_INTERRUPTED, THREAD_UNFINISHED, GRAPH_CHANGED, OPTIONS_INVALID, CHECKPOINT_CONFLICT; STEP_LIMIT_REACHED
    * where it goes on with a turn that used up its supersteps
    */
   start(threadId: string, input: Input, options?: StartOptions): Promise<ThreadState<Values, Node, Asked>>;
@@ -74,7 +74,7 @@ export interface Runner<
    * changes nothing, also on a finished thread. While somebody else drives the thread alone the answer is
    * committed and they go on with it; whoever calls `step` has to look for it.
    * @throws INTERRUPT_AMBIGUOUS, INTERRUPT_NOT_OPEN, INTERRUPT_ALREADY_ANSWERED, ANSWER_INVALID,
-   * RUN_CANCELLED, STEP_LIMIT_REACHED, THREAD_NOT_FOUND
+   * GRAPH_CHANGED, RUN_CANCELLED, STEP_LIMIT_REACHED, THREAD_NOT_FOUND
    */
   resume(threadId: string, answers: Answers, options?: RunOptions): Promise<ThreadState<Values, Node, Asked>>;
 

@@ -77,6 +77,7 @@ interface ThreadStateFields<Values, Node extends string, Asked> {
  * - `interrupted`: nothing can run before a question is answered
  * - `done`: no tasks
  * - `error`: a task failed and nothing else can run; `continue` runs it again
+ *   (or, with code GRAPH_CHANGED, the graph lacks a node that is next, and nothing runs)
  * - `cancelled`: somebody cancelled it; `continue` takes it up again
  */
 export type ThreadState<

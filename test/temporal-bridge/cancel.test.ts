@@ -73,7 +73,7 @@ describeWithTemporal("cancelling a run", () => {
     const cancelledAt = performance.now();
     await rig.executor.cancel(run.id);
     await expect.poll(() => server.aborted).toBe(1);
-    expect(performance.now() - cancelledAt).toBeLessThan(6_000);
+    expect(performance.now() - cancelledAt).toBeLessThan(20_000);
     await expect(run.result()).rejects.toMatchObject({ code: "RUN_CANCELLED" });
     expect(await run.status()).toBe("cancelled");
 
