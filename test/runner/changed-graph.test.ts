@@ -59,7 +59,7 @@ describeOnEachCheckpointer("a thread whose next node the graph has not any more"
     expect(await renamed.inspect(t)).toMatchObject({ status: "done" });
   });
 
-  test("is moved on by an update as another node, by a fork, and by a new turn that supersedes it", async () => {
+  test("is moved on by an update as another node, and by a new turn that supersedes it", async () => {
     const { checkpointer } = store;
     const [updated, superseded] = [store.newThread(), store.newThread()];
     const old = createRunner(askingIn("ask"), { name: "old", checkpointer });
