@@ -11,7 +11,7 @@ import { Cancelled, watchForCancel } from "./live-drives.ts";
 import type { LiveDrives } from "./live-drives.ts";
 import { TaskGate } from "./task-gate.ts";
 import type { TaskWatcher } from "./task-gate.ts";
-import { readExistingThread, readThread } from "./thread-view.ts";
+import { readExistingThread, readThread, viewOf } from "./thread-view.ts";
 import type { ThreadView } from "./thread-view.ts";
 import { waitForClock } from "./wait-for-clock.ts";
 
@@ -110,6 +110,7 @@ export async function driveOnce(parts: DriveParts, drive: Drive): Promise<Driven
       now,
       inputStep: plan.inputStep,
       maxSupersteps: plan.lastStep - (view?.step ?? plan.inputStep) - 1,
+      ...(plan.only === undefined ? {} : { endsAfter: plan.lastStep }),
       ...(plan.input === undefined ? {} : { input: plan.input }),
       ...(context.watch === undefined ? {} : { sink: context.watch.sink }),
     });
@@ -128,6 +129,14 @@ export async function driveOnce(parts: DriveParts, drive: Drive): Promise<Driven
       markTried(view, gate.admitted, call.tried);
       call.triedInput(plan.input && saver.recordedWith);
     }
+  }
+  // a breakpoint after a node is looked for in the checkpoint before
+  const isSpared = plan.withoutValues === true && error === undefined && engine.interruptAfter === undefined;
+  const left = isSpared && !signal.aborted ? saver.left : undefined;
+  if (left !== undefined) {
+    const leads = await viewOf(engine, checkpointer, { threadId, head: left, record });
+    const isPlain = leads.tasks.length > 0 && leads.tasks.every(({ phase }) => phase === "ready");
+    if (isPlain) return { view: { ...leads, values: undefined }, error, stoppedBy: gate.stoppedBy };
   }
   return outcome(parts, threadId, error, gate, signal, plan.input === undefined ? undefined : view?.checkpointId);
 }

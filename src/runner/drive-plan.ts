@@ -22,6 +22,8 @@ export interface DrivePlan {
   readonly inputStep: number;
   readonly lastStep: number;
   readonly deadline?: number | undefined;
+  /** Whether nobody wants the values that the thread has then, unless it is done. */
+  readonly withoutValues?: boolean | undefined;
   /** Who decides about failures; absent where the nodes' own rules do. */
   readonly judge?: FailureJudge | undefined;
 }

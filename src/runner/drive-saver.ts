@@ -80,6 +80,7 @@ export class DriveSaver extends BaseCheckpointSaver {
   readonly #codes = new Map<string, string>();
   #closed = false;
   #recordedWith: string | undefined;
+  #left: CheckpointTuple | undefined;
   #version: { readonly after: number | undefined; readonly next: number } | undefined;
 
   /** For `once.tx`, which looks for it on the checkpointer of its task; absent where that has no SQL database. */
@@ -114,6 +115,14 @@ export class DriveSaver extends BaseCheckpointSaver {
   /** The checkpoint that the change of the record went with, stored or not. */
   get recordedWith(): string | undefined {
     return this.#recordedWith;
+  }
+
+  /**
+   * The newest checkpoint of the root graph that this drive has committed, with the very values that the nodes returned;
+   * undefined where more was stored beside it.
+   */
+  get left(): CheckpointTuple | undefined {
+    return this.#left;
   }
 
   /** A task threw this, which is about to be stored. */
@@ -203,6 +212,8 @@ export class DriveSaver extends BaseCheckpointSaver {
       await this.#track(
         this.#options.checkpointer.put(this.#config(ns, parent, guard), checkpoint, metadata, newVersions),
       );
+      if (ns === "" && this.#failure === undefined)
+        this.#left = leftHead(this.#config("", checkpoint.id), checkpoint, metadata);
     }
     return this.#config(ns, checkpoint.id);
   }
@@ -217,6 +228,7 @@ export class DriveSaver extends BaseCheckpointSaver {
     const { checkpoint_ns: ns = "", checkpoint_id: id } = config.configurable ?? {};
     const kept = this.#keep(ns, taskId, writes);
     if (kept.length === 0) return;
+    this.#left = undefined;
     const guard: CommitGuard = { onHead: false, epoch: this.#options.epoch };
     const place = this.#config(ns, id, guard);
     await this.#track(this.#options.checkpointer.putWrites(place, kept, taskId, taskPath));
@@ -358,6 +370,11 @@ export class DriveSaver extends BaseCheckpointSaver {
     this.#failure = { error };
     this.#options.onFailure(error);
   }
+}
+
+/** A checkpoint as it is read after it was stored. */
+function leftHead(config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata): CheckpointTuple {
+  return { config, checkpoint, metadata, pendingWrites: [] };
 }
 
 /** It would ask the same for ever. */

@@ -9,6 +9,7 @@ import type { DriveContext, DriveParts, Driven } from "./drive-once.ts";
 import { again, canGoOn } from "./drive-plan.ts";
 import type { DrivePlan } from "./drive-plan.ts";
 import type { Engine } from "./engine.ts";
+import { KnownTasks } from "./known-tasks.ts";
 import { LiveDrives } from "./live-drives.ts";
 import { Outage, outlast } from "./outage.ts";
 import { isOwner } from "./thread-owner.ts";
@@ -22,6 +23,7 @@ export class Driver {
   readonly now: () => number;
   readonly #reconnectTimeoutMs: number;
   readonly #parts: DriveParts;
+  readonly #known = new KnownTasks();
 
   /** @param reconnectTimeoutMs how long a call waits for a checkpointer that can't be reached */
   constructor(engine: Engine, checkpointer: Checkpointer, now: () => number, reconnectTimeoutMs: number) {
@@ -84,8 +86,9 @@ export class Driver {
     const lock = await this.#lock(threadId, "shared", true, context.signal);
     if (lock === undefined) throw new Error("A lock that waits is never refused.");
     try {
-      let view = await this.readExisting(threadId);
+      let view = await readExistingThread(this.engine, this.checkpointer, threadId, this.#known);
       let plan = begin(view);
+      if (plan === undefined) view = await this.readExisting(threadId); // with its values
       let driven = asFound(view);
       while (plan !== undefined) {
         try {
@@ -99,7 +102,10 @@ export class Driver {
         const isLeft = isUncommitted(view) && driven.stoppedBy === undefined && isOwner(view.record, plan.owner);
         plan = isLeft ? { ...again(plan), only: new Set() } : undefined;
       }
-      return driven.stoppedBy === "cancel" ? driven : { ...driven, view: await this.#withSignals(view) };
+      if (driven.stoppedBy === "cancel") return driven;
+      view = await this.#withSignals(view);
+      this.#known.note(view);
+      return { ...driven, view };
     } finally {
       await lock.release();
     }

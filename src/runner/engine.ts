@@ -14,6 +14,8 @@ export interface DriveRequest {
   readonly inputStep: number;
   /** Most supersteps of this drive, for what the gate does not see. */
   readonly maxSupersteps: number;
+  /** The superstep after whose commit it may end without a look at what comes next. */
+  readonly endsAfter?: number;
   /** Where it reads and commits. */
   readonly saver: DriveSaver;
   /** Which tasks it runs, and the signal that stops it. */

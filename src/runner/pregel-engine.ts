@@ -57,6 +57,7 @@ export class PregelEngine implements Engine {
     inputStep,
     now,
     maxSupersteps,
+    endsAfter,
     saver,
     gate,
     config,
@@ -81,6 +82,9 @@ export class PregelEngine implements Engine {
       signal: gate.signal,
       streamMode: modes,
       subgraphs,
+      ...(endsAfter === undefined || sink !== undefined || this.interruptAfter !== undefined
+        ? {}
+        : { interruptAfter: afterCommitOf(endsAfter, saver) }),
     });
     for await (const shown of stream) {
       const chunk: StreamChunk = subgraphs ? (shown as StreamChunk) : [[], ...(shown as FlatChunk)];
@@ -108,6 +112,14 @@ export class PregelEngine implements Engine {
   async copy(saver: DriveSaver, threadId: string, checkpointId: string): Promise<void> {
     await this.#pregel.updateState(configFor(saver, threadId, checkpointId), null, "__copy__");
   }
+}
+
+/**
+ * A breakpoint after every node of one superstep and of those after it. LangGraph asks it after each commit, and would
+ * otherwise prepare and begin tasks that the gate then refuses.
+ */
+function afterCommitOf(step: number, saver: DriveSaver): string[] {
+  return Object.assign([], { includes: () => (saver.left?.metadata?.step ?? -Infinity) >= step });
 }
 
 function configFor(saver: DriveSaver, threadId: string, checkpointId?: string) {

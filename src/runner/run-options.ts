@@ -81,6 +81,11 @@ export interface StepOptions extends CallOptions {
   /** No further superstep is begun from here on, in milliseconds since the epoch. */
   readonly deadline?: number;
   /**
+   * Whether the state that is returned has its values. With false they may be undefined while the thread is not done, and a
+   * superstep that leads to another one is not read again. @default true
+   */
+  readonly values?: boolean;
+  /**
    * Decides about each task that fails, for a caller that makes the attempts itself: "retry" stores nothing of the failure, so
    * that the task stays ready and its error handler has not its turn yet; "fail" stores it. Neither LangGraph's
    * `retryPolicy` of the node nor `withPolicies({ retry })` then tries it again within the call.
@@ -123,6 +128,7 @@ const FIELDS = {
   supersede: z.boolean(),
   tags: z.array(z.string()),
   tasks: z.array(z.string()),
+  values: z.boolean(),
   whenBusy: z.enum(["reject", "enqueue"]),
 };
 const CALL = ["callbacks", "configurable", "context", "maxConcurrency", "metadata", "owner", "signal", "tags"] as const;
@@ -132,7 +138,7 @@ const SCHEMAS = {
   resume: schemaOf(RUN),
   continue: schemaOf([...RUN, "due"]),
   signal: schemaOf(RUN),
-  step: schemaOf([...CALL, "deadline", "maxSteps", "onFailure", "tasks"]),
+  step: schemaOf([...CALL, "deadline", "maxSteps", "onFailure", "tasks", "values"]),
   history: z.strictObject({ limit: COUNT.optional(), before: TEXT.optional() }),
   fork: z.strictObject({ checkpointId: TEXT, repeatFinished: z.boolean().optional(), owner: OWNER.optional() }),
   update: z.strictObject({ asNode: TEXT.optional(), owner: OWNER.optional() }),

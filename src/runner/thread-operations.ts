@@ -124,7 +124,7 @@ export class ThreadOperations {
   }
 
   step(threadId: string, options: StepOptions, watch?: DriveWatch): Promise<Driven> {
-    const { tasks = [], maxSteps = 1, deadline, onFailure } = options;
+    const { tasks = [], maxSteps = 1, deadline, onFailure, values = true } = options;
     return this.#driver.driveBeside(threadId, this.#context(options, watch), (view): DrivePlan | undefined => {
       if (view.tasks.length === 0) return undefined;
       assertOwner(threadId, view.record, options.owner);
@@ -152,6 +152,7 @@ export class ThreadOperations {
         inputStep: inputStepOf(view.record),
         lastStep: Math.min(lastStep, view.step + maxSteps),
         deadline,
+        withoutValues: !values,
         judge: onFailure && new FailureJudge(onFailure),
       };
     });

@@ -5,6 +5,7 @@ import { PerdureError } from "../errors/index.ts";
 import { answeredWithoutMark } from "./answered-without-mark.ts";
 import type { CheckpointView, Engine } from "./engine.ts";
 import { breakpointId, breakpointInsideId } from "./breakpoint-id.ts";
+import type { KnownTasks } from "./known-tasks.ts";
 import { NOTHING_BELOW, nestedQuestions } from "./nested-questions.ts";
 import type { NestedQuestions } from "./nested-questions.ts";
 import { openInterrupt } from "./open-question.ts";
@@ -40,19 +41,38 @@ export interface ThreadView {
   readonly missing: readonly string[];
 }
 
-/** Reads where a thread stands; runs nothing. Undefined for a thread without checkpoints. */
+/**
+ * Reads where a thread stands; runs nothing. Undefined for a thread without checkpoints.
+ * @param known spares finding out the tasks of a head it knows; the view is then without `values`
+ */
 export async function readThread(
   engine: Engine,
   checkpointer: Checkpointer,
   threadId: string,
+  known?: KnownTasks,
 ): Promise<ThreadView | undefined> {
   const [head, record = EMPTY_RECORD] = await Promise.all([
     checkpointer.getTuple({ configurable: { thread_id: threadId, checkpoint_ns: "" } }),
     checkpointer.readRecord(threadId),
   ]);
   if (head === undefined) return undefined;
+  return viewOf(engine, checkpointer, { threadId, head, record }, known);
+}
+
+/** Where a thread stands that has this head. */
+export async function viewOf(
+  engine: Engine,
+  checkpointer: Checkpointer,
+  { threadId, head, record }: Pick<ThreadView, "threadId" | "head" | "record">,
+  known?: KnownTasks,
+): Promise<ThreadView> {
   const writes = writesByTask(head.pendingWrites ?? []);
-  const { values, tasks: found, problem } = await look(engine, head);
+  const knownTasks = known?.of(threadId, head);
+  const {
+    values,
+    tasks: found,
+    problem,
+  }: SeenHead = knownTasks === undefined ? await look(engine, head) : { values: undefined, tasks: knownTasks };
   const base = {
     threadId,
     head,
@@ -129,19 +149,20 @@ export async function readExistingThread(
   engine: Engine,
   checkpointer: Checkpointer,
   threadId: string,
+  known?: KnownTasks,
 ): Promise<ThreadView> {
-  const view = await readThread(engine, checkpointer, threadId);
+  const view = await readThread(engine, checkpointer, threadId, known);
   if (view !== undefined) return view;
   throw new PerdureError("THREAD_NOT_FOUND", `There is no thread "${threadId}" in ${checkpointer.description}.`, {
     hint: "Check the thread_id and the checkpointer, or begin it with runner.start.",
   });
 }
 
+/** What is seen of a head. */
+type SeenHead = CheckpointView & { readonly problem?: StoredError };
+
 /** Looks at the head. Where the writes of finished tasks can't be applied, it tells why, and the state is without them. */
-async function look(
-  engine: Engine,
-  head: CheckpointTuple,
-): Promise<CheckpointView & { readonly problem?: StoredError }> {
+async function look(engine: Engine, head: CheckpointTuple): Promise<SeenHead> {
   try {
     return await engine.view(head, { applyFinished: true });
   } catch (thrown) {

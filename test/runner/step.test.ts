@@ -34,6 +34,19 @@ function readyThread<State>(runner: Updatable<State>, threadId = "t"): Promise<S
 }
 
 describe("runner.step", () => {
+  test("without values says the same of where the thread stands after each step, and has the values when it is done", async () => {
+    const { graph } = fanOut(["a", "b", "c"]);
+    const { runner } = await memoryRunner(graph);
+    let state = await readyThread(runner);
+    for (const names of [1, 2, 1]) {
+      state = await runner.step("t", { tasks: idsOf(state).slice(0, names), values: false });
+      const { values, ...place } = await runner.inspect("t");
+      expect(state).toMatchObject(place);
+      if (state.status === "done") expect(state.values).toEqual(values);
+    }
+    expect(state).toMatchObject({ status: "done", values: { log: ["a", "b", "c", "after 3"] } });
+  });
+
   test("runs just the tasks it names, and commits the superstep with the last of them", async () => {
     const { graph, runs } = fanOut(["a", "b", "c"]);
     const { runner } = await memoryRunner(graph);

@@ -18,6 +18,7 @@ export async function runTasks(
     owner,
     signal,
     onFailure: count.judge,
+    values: false,
     ...(metadata === undefined ? {} : { metadata }),
     ...(context === undefined ? {} : { context: (await codec.decode(context)) as Record<string, unknown> }),
   };
