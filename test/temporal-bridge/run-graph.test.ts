@@ -1,5 +1,5 @@
 import { Annotation, START, StateGraph, interrupt } from "@langchain/langgraph";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { describeWithTemporal, temporalRig } from "../support/temporal.ts";
 import type { TemporalRig } from "../support/temporal.ts";
 import { TextLog } from "../support/text-log.ts";
@@ -43,6 +43,19 @@ describeWithTemporal("a graph on Temporal", () => {
     await expect(rig.executor.resume(run.id, { wrong: true })).rejects.toMatchObject({ code: "INTERRUPT_NOT_OPEN" });
     await rig.executor.resume(run.id, { [interrupts[0]!.id]: false });
     expect(await run.result()).toEqual({ answer: false });
+  });
+
+  it("takes an answer from whoever finds the question in the checkpointer, at once", async () => {
+    const run = await rig.executor.execute("asking", { id: rig.newId(), input: {} });
+    const interruptId = await vi.waitUntil(
+      async () => {
+        const { items } = await rig.checkpointer.listInterrupts({ limit: 1_000 });
+        return items.find(({ threadId }) => threadId === run.id)?.id;
+      },
+      { interval: 1, timeout: 60_000 },
+    );
+    await rig.executor.resume(run.id, { [interruptId]: "yes" });
+    expect(await run.result()).toEqual({ answer: "yes" });
   });
 
   it("fails with what a node threw", async () => {

@@ -1,3 +1,4 @@
+import { openInterruptsOf } from "../../checkpoint/index.ts";
 import type { Checkpointer } from "../../checkpoint/index.ts";
 import { PerdureError } from "../../errors/index.ts";
 import type { RunStatus } from "../../executor/index.ts";
@@ -27,6 +28,17 @@ export async function withoutGivenBefore(
     }
   }
   return fresh;
+}
+
+/** Whether the thread asks all that is answered, by the checkpointer. */
+export async function areAsked(
+  id: string,
+  answers: Readonly<Record<string, unknown>>,
+  checkpointer: Checkpointer | undefined,
+): Promise<boolean> {
+  if (checkpointer === undefined) return false;
+  const open = openInterruptsOf(id, await checkpointer.newestBelow(id, [""]));
+  return Object.keys(answers).every((interruptId) => open.some((interrupt) => interrupt.id === interruptId));
 }
 
 /** Nobody takes an answer for a run that is over, though its thread may ask still. */

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Client, WorkflowHandle } from "@temporalio/client";
 import { z } from "zod";
 import type { Checkpointer } from "../../checkpoint/index.ts";
@@ -18,10 +19,14 @@ import { WireCodec } from "../shared/wire-codec.ts";
 import type { TemporalExecutor, TemporalExecutorOptions } from "./create-temporal-executor.ts";
 import { isRefused, reaching } from "./errors.ts";
 import { listRuns } from "./list-runs.ts";
-import { runIsOver, withoutGivenBefore } from "./past-answers.ts";
+import { areAsked, runIsOver, withoutGivenBefore } from "./past-answers.ts";
 import { readResult } from "./read-result.ts";
 import { runState } from "./run-state.ts";
 import { runStatus } from "./run-status.ts";
+
+/** A task that asks has its question stored before its activity reports it. */
+const HEARS_WITHIN_MS = 10_000;
+const RETRY_MS = 50;
 
 const Execute = z.strictObject({
   graph: z.string().min(1),
@@ -84,7 +89,12 @@ export class TemporalRuns implements TemporalExecutor {
     }
   }
 
-  async resume(id: string, answers: Answers): Promise<RunState> {
+  resume(id: string, answers: Answers): Promise<RunState> {
+    return this.#resume(id, answers, Date.now() + HEARS_WITHIN_MS);
+  }
+
+  /** @param until how long a question that stands in the checkpointer may be unknown to the run: it hears of it next */
+  async #resume(id: string, answers: Answers, until: number): Promise<RunState> {
     const wires: Record<string, WireValue> = {};
     for (const [interrupt, answer] of Object.entries(answers)) wires[interrupt] = await this.#codec.encode(answer);
     try {
@@ -101,8 +111,11 @@ export class TemporalRuns implements TemporalExecutor {
       const fresh = await withoutGivenBefore(id, answers, this.#checkpointer);
       const count = Object.keys(fresh).length;
       if (count === 0) return this.query(id, "state");
-      if (over !== undefined || count === Object.keys(answers).length) throw over ?? error;
-      return this.resume(id, fresh);
+      if (over !== undefined) throw over;
+      if (count < Object.keys(answers).length) return this.#resume(id, fresh, until);
+      if (Date.now() > until || !(await areAsked(id, fresh, this.#checkpointer))) throw error;
+      await delay(RETRY_MS);
+      return this.#resume(id, fresh, until);
     }
   }
 
