@@ -22,11 +22,11 @@ export async function freshDatabase(options = ""): Promise<FreshDatabase> {
   await query(server, `CREATE DATABASE ${name} ${options}`);
   const url = new URL(server);
   url.pathname = `/${name}`;
-  return { url: url.href, drop: () => drop(server, name) };
+  return { url: url.href, drop: () => dropDatabase(server, name) };
 }
 
-/** Lets connections that are being closed end by themselves: a pool that has ended would be told of the loss. */
-async function drop(server: string, name: string): Promise<void> {
+/** Removes a database. Lets connections that are being closed end by themselves: a pool that has ended would be told of the loss. */
+export async function dropDatabase(server: string, name: string): Promise<void> {
   for (let tries = 0; tries < 400; tries += 1) {
     try {
       await query(server, `DROP DATABASE IF EXISTS ${name}`);

@@ -3,7 +3,7 @@ import type { NativeConnection, WorkerOptions, WorkflowBundleWithSourceMap } fro
 import type { Checkpointer } from "../../checkpoint/index.ts";
 import { graphActivities } from "./graph-activities.ts";
 import type { GraphMap, GraphSettings } from "./graph-settings.ts";
-import { WORKER_DEFAULTS, workflowsPath } from "./worker-defaults.ts";
+import { WORKER_DEFAULTS, bundlerOptions, workflowsPath } from "./worker-defaults.ts";
 
 /** Options of {@link createGraphWorker}. */
 export interface GraphWorkerOptions {
@@ -32,7 +32,11 @@ export interface GraphWorkerOptions {
  * you build, and pass `worker: { workflowBundle: { codePath } }`. It holds no code of yours.
  */
 export function bundleGraphWorkflows(): Promise<WorkflowBundleWithSourceMap> {
-  return bundleWorkflowCode({ workflowsPath: workflowsPath(), logger: new DefaultLogger("WARN") });
+  return bundleWorkflowCode({
+    ...bundlerOptions(),
+    workflowsPath: workflowsPath(),
+    logger: new DefaultLogger("WARN"),
+  });
 }
 
 /**
@@ -48,7 +52,9 @@ export async function createGraphWorker(options: GraphWorkerOptions): Promise<Wo
     taskQueue,
     ...(connection === undefined ? {} : { connection }),
     ...(namespace === undefined ? {} : { namespace }),
-    ...(activitiesOnly || worker.workflowBundle !== undefined ? {} : { workflowsPath: workflowsPath() }),
+    ...(activitiesOnly || worker.workflowBundle !== undefined
+      ? {}
+      : { workflowsPath: workflowsPath(), bundlerOptions: bundlerOptions(worker.bundlerOptions) }),
     activities: { ...worker.activities, ...graphActivities(options) },
   });
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Client } from "pg";
 import { inject } from "vitest";
+import { dropDatabase } from "../../support/fresh-database.ts";
 import type { FreshDatabase } from "../../support/fresh-database.ts";
 
 /**
@@ -19,7 +20,7 @@ export async function englishDatabase(): Promise<FreshDatabase> {
   url.pathname = `/${name}`;
   return {
     url: url.href,
-    drop: () => withClient(server, (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`)),
+    drop: () => dropDatabase(server, name),
   };
 }
 
