@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DefaultLogger, bundleWorkflowCode } from "@temporalio/worker";
 import type { BundleOptions } from "@temporalio/worker";
+import { bundleGraphWorkflows } from "perdure/temporal/worker";
 
 /** A bundle of workflows as a file. */
 export interface WorkflowBundle {
@@ -13,20 +14,17 @@ export interface WorkflowBundle {
 
 /** Bundles the workflows of both sides. */
 export async function bundleWorkflows(folder: string): Promise<Record<"handWritten" | "graphs", WorkflowBundle>> {
-  const bundle = async (name: string, module: URL): Promise<WorkflowBundle> => {
+  const options = { webpackConfigHook: asPublished, logger: new DefaultLogger("WARN") };
+  const workflowsPath = fileURLToPath(new URL("hand-written-workflow.ts", import.meta.url));
+  const keep = async (name: string, { code }: { readonly code: string }): Promise<WorkflowBundle> => {
     const path = join(folder, `${name}.js`);
-    const { code } = await bundleWorkflowCode({
-      workflowsPath: fileURLToPath(module),
-      webpackConfigHook: asPublished,
-      logger: new DefaultLogger("WARN"),
-    });
     await writeFile(path, code);
     const [withoutSourceMap = ""] = code.split("//# sourceMappingURL=");
     return { path, bytes: Buffer.byteLength(withoutSourceMap) };
   };
   return {
-    handWritten: await bundle("hand-written", new URL("hand-written-workflow.ts", import.meta.url)),
-    graphs: await bundle("graphs", new URL(import.meta.resolve("perdure/temporal/workflow"))),
+    handWritten: await keep("hand-written", await bundleWorkflowCode({ ...options, workflowsPath })),
+    graphs: await keep("graphs", await bundleGraphWorkflows(options)),
   };
 }
 

@@ -1,5 +1,5 @@
 import { DefaultLogger, Worker, bundleWorkflowCode } from "@temporalio/worker";
-import type { NativeConnection, WorkerOptions, WorkflowBundleWithSourceMap } from "@temporalio/worker";
+import type { BundleOptions, NativeConnection, WorkerOptions, WorkflowBundleWithSourceMap } from "@temporalio/worker";
 import type { Checkpointer } from "../../checkpoint/index.ts";
 import { graphActivities } from "./graph-activities.ts";
 import type { GraphMap, GraphSettings } from "./graph-settings.ts";
@@ -30,12 +30,16 @@ export interface GraphWorkerOptions {
 /**
  * Bundles the workflow that drives graphs, as `createGraphWorker` does it when it starts: write `code` to a file when
  * you build, and pass `worker: { workflowBundle: { codePath } }`. It holds no code of yours.
+ * @param options what Temporal's `bundleWorkflowCode` takes besides, such as the path of a payload converter
  */
-export function bundleGraphWorkflows(): Promise<WorkflowBundleWithSourceMap> {
+export function bundleGraphWorkflows(
+  options: Omit<BundleOptions, "workflowsPath"> = {},
+): Promise<WorkflowBundleWithSourceMap> {
   return bundleWorkflowCode({
-    ...bundlerOptions(),
-    workflowsPath: workflowsPath(),
     logger: new DefaultLogger("WARN"),
+    ...options,
+    ...bundlerOptions(options),
+    workflowsPath: workflowsPath(),
   });
 }
 
