@@ -278,7 +278,7 @@ describeOnEachCheckpointer("sibling steps", (store) => {
     expect(first).toMatchObject({ status: "ready", next: ["ask"] });
     expect(runs).toHaveLength(2);
     expect(await runner.continue(thread)).toMatchObject({ status: "done" });
-    expect(runs.toSorted()).toEqual([0, 1, 2]);
+    expect(runs.toSorted((one, other) => one - other)).toEqual([0, 1, 2]);
   });
 
   test("a finished superstep that nobody committed is committed by a closing call", async () => {
