@@ -1,7 +1,7 @@
 import type { ThreadOwner } from "../../checkpoint/index.ts";
 import { isPerdureError } from "../../errors/index.ts";
 import { NODE_FAILED } from "../shared/names.ts";
-import type { GraphActivities, Report, RunPlace } from "../shared/protocol.ts";
+import type { GraphActivities, Report, RunPlace, StartReport } from "../shared/protocol.ts";
 import { inActivity } from "./activity-scope.ts";
 import type { ActivityScope } from "./activity-scope.ts";
 import { AttemptCount } from "./attempt-count.ts";
@@ -29,29 +29,29 @@ export function graphActivities(options: HostOptions): GraphActivities {
   return {
     graphStart: (request) =>
       onThread(request, async (graph, scope) => {
-        const state = await startThread(graph, scope, request);
+        const started = await startThread(graph, scope, request);
         const { granularity, maxParallelActivities, heartbeatTimeoutMs, startToCloseTimeoutMs } = graph.settings;
-        return {
+        const settings = { granularity, maxParallelActivities, heartbeatTimeoutMs, startToCloseTimeoutMs };
+        const reported = async (state: HostedState): Promise<StartReport> => ({
           report: await finalReport(graph, scope, state),
-          settings: { granularity, maxParallelActivities, heartbeatTimeoutMs, startToCloseTimeoutMs },
-        };
+          settings,
+        });
+        if (!mayBurstAtOnce(graph, started)) return reported(started);
+        const count = new AttemptCount(scope.left);
+        const tasks = started.tasks.map(({ id }) => id);
+        const state = await runTasks(graph, scope, { ...request, tasks, burst: true }, count);
+        return settled(scope, count, await reported(state));
       }),
 
     graphTasks: (request) =>
       onThread(request, async (graph, scope) => {
         const count = new AttemptCount(scope.left);
         const state = await runTasks(graph, scope, request, count);
-        const again = count.again();
-        if (again !== undefined) {
-          scope.leave(count.left());
-          throw again;
-        }
         const isSame = request.beside === true && state.checkpointId === request.checkpointId;
         const report: Report = isSame
           ? await batchReport(state)
           : { kind: "thread", ...(await finalReport(graph, scope, state)) };
-        if (count.failed.length > 0) throw nodeFailed(count.failed, NODE_FAILED, report);
-        return report;
+        return settled(scope, count, report);
       }),
 
     graphAnswers: (request) =>
@@ -69,6 +69,23 @@ export function graphActivities(options: HostOptions): GraphActivities {
         await runner.release(threadId, { owner });
       }),
   };
+}
+
+/** Ends an activity that ran tasks: with its report, or as one that failed, for now or for good. */
+function settled<R extends Report | StartReport>(scope: ActivityScope, count: AttemptCount, report: R): R {
+  const again = count.again();
+  if (again !== undefined) {
+    scope.leave(count.left());
+    throw again;
+  }
+  if (count.failed.length > 0) throw nodeFailed(count.failed, NODE_FAILED, report);
+  return report;
+}
+
+/** A burst goes on in the activity that began the turn, unless what is ready wants another worker. */
+function mayBurstAtOnce({ settings }: HostedGraph, { status, tasks }: HostedState): boolean {
+  const isElsewhere = tasks.some(({ node }) => settings.nodes[node]?.taskQueue !== undefined);
+  return settings.granularity === "burst" && status === "ready" && !isElsewhere;
 }
 
 /** Where the thread stands; one that is done needs no owner any more. */

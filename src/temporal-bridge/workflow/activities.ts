@@ -15,6 +15,8 @@ import type {
 /** Before the worker has said how it is configured. */
 const FIRST_HEARTBEAT_TIMEOUT_MS = 10_000;
 const SHORT_TIMEOUT_MS = 120_000;
+/** The first burst goes on in the activity that starts. */
+const BURST_TIMEOUT_MS = 24 * 3_600_000;
 
 /**
  * Crashed workers and databases that are away: no attempt is the last one. What a node's own rules say about its failures is
@@ -31,7 +33,11 @@ const SHORT: ActivityOptions = {
 
 /** Begins the turn, or takes the thread over. */
 export function start(request: StartRequest): Promise<StartReport> {
-  return scheduleActivity(ACTIVITY.start, [request], { ...SHORT, summary: request.graph });
+  return scheduleActivity(ACTIVITY.start, [request], {
+    ...SHORT,
+    startToCloseTimeout: BURST_TIMEOUT_MS,
+    summary: request.graph,
+  });
 }
 
 /** Runs tasks of one node, and looks what comes next. */

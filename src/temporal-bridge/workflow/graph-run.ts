@@ -20,6 +20,7 @@ import type {
   RunResult,
   RunSettings,
   SignalArgs,
+  StartReport,
   ThreadReport,
   WireInterrupt,
   WireState,
@@ -172,12 +173,14 @@ export class GraphRun {
 
   async #start(): Promise<ThreadReport> {
     const { input, supersede, maxSteps } = this.#args;
-    const { report, settings } = await activities.start({
-      ...this.#place(),
-      ...(input === undefined ? {} : { input }),
-      ...(supersede === undefined ? {} : { supersede }),
-      ...(maxSteps === undefined ? {} : { maxSteps }),
-    });
+    const { report, settings } = await reportOfStart(
+      activities.start({
+        ...this.#place(),
+        ...(input === undefined ? {} : { input }),
+        ...(supersede === undefined ? {} : { supersede }),
+        ...(maxSteps === undefined ? {} : { maxSteps }),
+      }),
+    );
     this.#settings = settings;
     this.#take(report);
     return report;
@@ -278,7 +281,7 @@ export class GraphRun {
     try {
       this.#takeReport(await activity);
     } catch (error) {
-      const report = reportOf(error);
+      const report = reportOf<Report>(error);
       if (report === undefined) throw error;
       this.#takeReport(report);
     } finally {
@@ -400,11 +403,22 @@ function ended({ status, result, failures = [], reason }: ThreadReport): RunResu
   });
 }
 
+/** A burst goes on in the activity that starts, so a node may fail in it. */
+async function reportOfStart(starting: Promise<StartReport>): Promise<StartReport> {
+  try {
+    return await starting;
+  } catch (error) {
+    const report = reportOf<StartReport>(error);
+    if (report === undefined) throw error;
+    return report;
+  }
+}
+
 /** What the activity of a failed node reports. */
-function reportOf(error: unknown): Report | undefined {
+function reportOf<R>(error: unknown): R | undefined {
   const cause = error instanceof ActivityFailure ? error.cause : undefined;
   if (!(cause instanceof ApplicationFailure) || cause.type !== NODE_FAILED) return undefined;
-  return cause.details?.[0] as Report | undefined;
+  return cause.details?.[0] as R | undefined;
 }
 
 function isContinuing(error: unknown): boolean {
