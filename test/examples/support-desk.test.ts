@@ -1,4 +1,3 @@
-import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -10,6 +9,8 @@ import type { DeskResult } from "../../examples/support-desk/report.ts";
 import { scriptedReply } from "../../examples/support-desk/scripted-agent.ts";
 import { lockDatabase, lockFolder, openSql } from "../../examples/support-desk/sql.ts";
 import { describeWithPostgres, freshDatabase } from "../support/fresh-database.ts";
+import { runProgram } from "./run-program.ts";
+import type { Outcome } from "./run-program.ts";
 
 const MAIN = fileURLToPath(new URL("../../examples/support-desk/main.ts", import.meta.url));
 const MESSAGES = 10;
@@ -20,22 +21,7 @@ const DECISIONS = 7;
 /** The script only looks whether there are any. */
 const TOOLS: ChatRequest["tools"] = [{ function: { name: "lookup_order", description: "", parameters: {} } }];
 
-interface Outcome {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function npmStart(args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<Outcome> {
-  return new Promise((resolve) => {
-    const child = execFile(
-      process.execPath,
-      ["--conditions=perdure-source", MAIN, ...args],
-      { env },
-      (_, stdout, stderr) => resolve({ status: child.exitCode, stdout, stderr }),
-    );
-  });
-}
+const npmStart = (args: readonly string[], env?: NodeJS.ProcessEnv) => runProgram(MAIN, args, env);
 
 function expectExactlyOnce({ status, stdout, stderr }: Outcome, model = "scripted"): void {
   expect(JSON.parse(stdout), stderr).toEqual({

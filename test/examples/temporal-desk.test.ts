@@ -1,28 +1,13 @@
-import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, inject, it } from "vitest";
+import { runProgram } from "./run-program.ts";
 
 const MAIN = fileURLToPath(new URL("../../examples/temporal-desk/main.ts", import.meta.url));
 const MESSAGES = 10;
 const REFUNDS = 5;
 const DECISIONS = 7;
 
-interface Outcome {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function demo(args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<Outcome> {
-  return new Promise((resolve) => {
-    const child = execFile(
-      process.execPath,
-      ["--conditions=perdure-source", MAIN, ...args],
-      { env },
-      (_, stdout, stderr) => resolve({ status: child.exitCode, stdout, stderr }),
-    );
-  });
-}
+const demo = (args: readonly string[], env?: NodeJS.ProcessEnv) => runProgram(MAIN, args, env);
 
 /** Whether it can find its servers here. */
 const hasServers = inject("temporalAddress") !== "" && inject("postgresUrl") !== "";

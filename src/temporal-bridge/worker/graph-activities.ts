@@ -40,7 +40,7 @@ export function graphActivities(options: HostOptions): GraphActivities {
         const count = new AttemptCount(scope.left);
         const tasks = started.tasks.map(({ id }) => id);
         const state = await runTasks(graph, scope, { ...request, tasks, burst: true }, count);
-        return settled(scope, count, await reported(state));
+        return settled(scope, count, () => reported(state));
       }),
 
     graphTasks: (request) =>
@@ -48,10 +48,9 @@ export function graphActivities(options: HostOptions): GraphActivities {
         const count = new AttemptCount(scope.left);
         const state = await runTasks(graph, scope, request, count);
         const isSame = request.beside === true && state.checkpointId === request.checkpointId;
-        const report: Report = isSame
-          ? await batchReport(state)
-          : { kind: "thread", ...(await finalReport(graph, scope, state)) };
-        return settled(scope, count, report);
+        return settled(scope, count, async (): Promise<Report> =>
+          isSame ? batchReport(state) : { kind: "thread", ...(await finalReport(graph, scope, state)) },
+        );
       }),
 
     graphAnswers: (request) =>
@@ -72,12 +71,17 @@ export function graphActivities(options: HostOptions): GraphActivities {
 }
 
 /** Ends an activity that ran tasks: with its report, or as one that failed, for now or for good. */
-function settled<R extends Report | StartReport>(scope: ActivityScope, count: AttemptCount, report: R): R {
+async function settled<R extends Report | StartReport>(
+  scope: ActivityScope,
+  count: AttemptCount,
+  reported: () => Promise<R>,
+): Promise<R> {
   const again = count.again();
   if (again !== undefined) {
     scope.leave(count.left());
     throw again;
   }
+  const report = await reported();
   if (count.failed.length > 0) throw nodeFailed(count.failed, NODE_FAILED, report);
   return report;
 }
