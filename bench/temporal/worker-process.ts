@@ -15,6 +15,9 @@ import type { MemoryTaken, WorkerAnswer, WorkerKind, WorkerQuestion } from "./wo
 /** As many that none of a measurement is evicted; the rest is Temporal's default on both sides. */
 const WORKER_OPTIONS = { maxCachedWorkflows: 5_000 };
 
+/** What the checkpointer remembers of threads is bounded, and no part of a parked run: the round that does not count fills it. */
+const CACHE_THREADS = 100;
+
 const kind = JSON.parse(process.argv[2] ?? "") as WorkerKind;
 Runtime.install({ logger: new DefaultLogger("ERROR") });
 const connection = await NativeConnection.connect({ address: kind.address });
@@ -37,7 +40,7 @@ async function createWorker(): Promise<{ worker: Worker; close: () => Promise<vo
     return { worker: await Worker.create({ connection, taskQueue, ...options, activities }), close: async () => {} };
   }
   const { checkpointerUrl, granularity } = kind.graphs;
-  const checkpointer = await openCheckpointer(checkpointerUrl);
+  const checkpointer = await openCheckpointer(checkpointerUrl, { cacheThreads: CACHE_THREADS });
   const settings = { handleCase: { granularity }, askPerson: { granularity } };
   return {
     worker: await createGraphWorker({

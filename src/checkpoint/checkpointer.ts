@@ -42,6 +42,15 @@ export abstract class Checkpointer extends BaseCheckpointSaver {
   /** The thread's record; undefined for a thread that nobody ever drove with a runner. */
   abstract readRecord(threadId: string): Promise<ThreadRecord | undefined>;
 
+  /** The newest checkpoint of the root graph, with its pending writes, and the record. */
+  async readThread(threadId: string): Promise<ThreadHead> {
+    const [tuple, record] = await Promise.all([
+      this.getTuple({ configurable: { thread_id: threadId, checkpoint_ns: "" } }),
+      this.readRecord(threadId),
+    ]);
+    return { tuple, record };
+  }
+
   /**
    * Changes the thread's record in one commit and returns what is stored then. `change` gets the
    * stored record (or a new one), must be pure, and may throw to leave everything as it was.
@@ -101,6 +110,12 @@ export abstract class Checkpointer extends BaseCheckpointSaver {
 
   /** Frees what it holds: locks, connections, files. Threads stay as they are. */
   abstract close(): Promise<void>;
+}
+
+/** Where a thread stands: both parts are absent for one that is not there. */
+export interface ThreadHead {
+  readonly tuple: CheckpointTuple | undefined;
+  readonly record: ThreadRecord | undefined;
 }
 
 /** An answer to one interrupt, and where it goes. */

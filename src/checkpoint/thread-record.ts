@@ -52,6 +52,26 @@ export interface StoredSignal {
   readonly at: string;
 }
 
+/** So many earlier runs of owners are remembered. */
+const PAST_RUNS_KEPT = 100;
+
+/** The record of a thread that nobody drives at the moment, with another owner or none. The one before is remembered. */
+export function ownedBy(record: ThreadRecord, owner: ThreadOwner | undefined): ThreadRecord {
+  const { owner: before, pastOwners = [], ...rest } = record;
+  if (before !== undefined && isSameRun(before, owner)) return record;
+  const past = before === undefined ? pastOwners : [...pastOwners, before.runId].slice(-PAST_RUNS_KEPT);
+  return {
+    ...rest,
+    ...(past.length === 0 ? {} : { pastOwners: past }),
+    ...(owner === undefined ? {} : { owner: { engine: owner.engine, name: owner.name, runId: owner.runId } }),
+  };
+}
+
+/** Whether both are the same run of the same engine. */
+export function isSameRun(owner: ThreadOwner, by: ThreadOwner | undefined): boolean {
+  return owner.engine === by?.engine && owner.name === by.name && owner.runId === by.runId;
+}
+
 /** The record of a copy of the thread: nobody drives that yet. */
 export function recordOfCopy({ owner: _owner, pastOwners: _past, ...record }: ThreadRecord): ThreadRecord {
   return { ...record, epoch: 0 };

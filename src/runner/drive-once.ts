@@ -110,7 +110,7 @@ export async function driveOnce(parts: DriveParts, drive: Drive): Promise<Driven
       now,
       inputStep: plan.inputStep,
       maxSupersteps: plan.lastStep - (view?.step ?? plan.inputStep) - 1,
-      ...(plan.only === undefined ? {} : { endsAfter: plan.lastStep }),
+      ...(plan.endsAfter === undefined ? {} : { endsAfter: plan.endsAfter }),
       ...(plan.input === undefined ? {} : { input: plan.input }),
       ...(context.watch === undefined ? {} : { sink: context.watch.sink }),
     });
@@ -135,8 +135,9 @@ export async function driveOnce(parts: DriveParts, drive: Drive): Promise<Driven
   const left = isSpared && !signal.aborted ? saver.left : undefined;
   if (left !== undefined) {
     const leads = await viewOf(engine, checkpointer, { threadId, head: left, record });
-    const isPlain = leads.tasks.length > 0 && leads.tasks.every(({ phase }) => phase === "ready");
-    if (isPlain) return { view: { ...leads, values: undefined }, error, stoppedBy: gate.stoppedBy };
+    const isDone = leads.tasks.length === 0;
+    const isPlain = leads.tasks.every(({ phase }) => phase === "ready");
+    if (isPlain) return { view: isDone ? leads : { ...leads, values: undefined }, error, stoppedBy: gate.stoppedBy };
   }
   return outcome(parts, threadId, error, gate, signal, plan.input === undefined ? undefined : view?.checkpointId);
 }

@@ -21,6 +21,8 @@ export interface DrivePlan {
   /** The step of the run's input, which tells nodes which turn they belong to. */
   readonly inputStep: number;
   readonly lastStep: number;
+  /** The step after whose commit nobody wants to go on: LangGraph need not prepare what comes next. */
+  readonly endsAfter?: number | undefined;
   readonly deadline?: number | undefined;
   /** Whether nobody wants the values that the thread has then, unless it is done. */
   readonly withoutValues?: boolean | undefined;
@@ -53,7 +55,7 @@ export function gatePlan(
 
 /** The plan for going on: the input is given, and a task that failed again stays failed. */
 export function again(plan: DrivePlan): DrivePlan {
-  const { input: _input, record: _record, only: _only, ...rest } = plan;
+  const { input: _input, record: _record, only: _only, endsAfter: _endsAfter, ...rest } = plan;
   return { ...rest, retryFailed: false };
 }
 

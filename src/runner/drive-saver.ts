@@ -23,7 +23,7 @@ export interface DriveSaverOptions {
   readonly threadId: string;
   /** The epoch of the thread's record when the drive began; a cancel raises it (I7). */
   readonly epoch: number;
-  /** The head as it was read for the drive, to spare LangGraph reading it again. */
+  /** The head as it was read for the drive, to spare LangGraph reading it again; undefined for a thread without one. */
   readonly head: CheckpointTuple | undefined;
   /** What is stored of the head's tasks. */
   readonly tasks: ReadonlyMap<string, TaskWrites>;
@@ -37,9 +37,9 @@ export interface DriveSaverOptions {
   readonly ranToEnd: (taskId: string) => boolean;
   /** A question was stored. */
   readonly onInterrupt: (asked: AskedInterrupt) => void;
-  /** A commit failed: the drive must stop. */
   /** Whether a failure is not to be stored, because the caller will try the task again. */
   readonly spares?: ((taskId: string, error: unknown) => boolean) | undefined;
+  /** A commit failed: the drive must stop. */
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -72,7 +72,8 @@ export class DriveSaver extends BaseCheckpointSaver {
   readonly #errors = new Map<string, unknown>();
   /** How many answers each task had when LangGraph read them. */
   readonly #answersRead = new Map<string, number>();
-  #head: CheckpointTuple | undefined;
+  /** Whether what LangGraph reads first is known. */
+  #isKnown: boolean;
   #isBegun = false;
   #record: DriveSaverOptions["record"];
   #failure: { readonly error: unknown } | undefined;
@@ -93,7 +94,7 @@ export class DriveSaver extends BaseCheckpointSaver {
     this.#record = options.record;
     for (const [taskId, { error }] of options.tasks) this.#errors.set(taskId, error);
     // reducers may change values in place while they are shown, so a head with finished tasks is read anew
-    this.#head = options.tasks.size === 0 ? options.head : undefined;
+    this.#isKnown = options.tasks.size === 0 && options.head?.checkpoint.id === options.plannedOn;
   }
 
   /** Resolves when all that was handed over so far is stored; throws if it could not be. */
@@ -159,12 +160,12 @@ export class DriveSaver extends BaseCheckpointSaver {
   };
 
   override async getTuple(config: RunnableConfig): Promise<CheckpointTuple | undefined> {
-    const head = this.#head;
-    this.#head = undefined;
+    const isKnown = this.#isKnown;
+    this.#isKnown = false;
     const { checkpoint_ns: ns = "", checkpoint_id: id } = config.configurable ?? {};
     const isBegun = this.#isBegun;
     this.#isBegun = true;
-    if (head !== undefined && ns === "" && id === undefined) return head;
+    if (isKnown && ns === "" && id === undefined) return this.#options.head;
     const tuple = withoutBareAnswers(await this.#reached(this.#options.checkpointer.getTuple(config)));
     if (!isBegun && ns === "" && id === undefined) this.#assertPlannedOn(tuple?.checkpoint.id);
     if (tuple !== undefined) beginAnew(config, tuple);

@@ -1,4 +1,3 @@
-import { EMPTY_RECORD } from "../checkpoint/index.ts";
 import type { Checkpointer, ThreadLock, ThreadRecord } from "../checkpoint/index.ts";
 import { PerdureError } from "../errors/index.ts";
 import { commitSignals } from "./answers.ts";
@@ -13,7 +12,7 @@ import { KnownTasks } from "./known-tasks.ts";
 import { LiveDrives } from "./live-drives.ts";
 import { Outage, outlast } from "./outage.ts";
 import { isOwner } from "./thread-owner.ts";
-import { isUncommitted, readExistingThread, readThread } from "./thread-view.ts";
+import { isUncommitted, readExistingThread, readThread, readThreadAndRecord } from "./thread-view.ts";
 import type { ThreadView } from "./thread-view.ts";
 
 /** Drives the threads of one graph: who may drive, with which plan, until when. */
@@ -151,7 +150,8 @@ export class Driver {
     let plan: DrivePlan | undefined;
     while (lock !== undefined) {
       try {
-        const view = await this.read(threadId); // under the lock: somebody else may have driven it meanwhile
+        // under the lock: somebody else may have driven it meanwhile
+        const { view, record } = await readThreadAndRecord(this.engine, this.checkpointer, threadId);
         outage.reached(placeOf(view));
         if (
           driven !== undefined &&
@@ -162,7 +162,6 @@ export class Driver {
         const isAtEnd = view !== undefined && !canGoOn(view, call.tried);
         if (driven !== undefined && isAtEnd) driven = { ...driven, view };
         else {
-          const record = view?.record ?? (await this.checkpointer.readRecord(threadId)) ?? EMPTY_RECORD;
           plan = plan === undefined ? await call.plan(this.checkpointer, view, record) : again(plan);
           if (plan !== undefined) {
             const error: unknown = driven?.error;

@@ -58,6 +58,11 @@ export interface StartOptions extends RunOptions {
    * not hear of the result can make the same call again. @default a new one
    */
   readonly runId?: string;
+  /**
+   * Whether the state that is returned has its values. With false they may be undefined while the thread is not done, and
+   * what the call has just committed is not read again. @default true
+   */
+  readonly values?: boolean;
 }
 
 /** Options of `runner.continue`. */
@@ -80,10 +85,7 @@ export interface StepOptions extends CallOptions {
   readonly maxSteps?: number;
   /** No further superstep is begun from here on, in milliseconds since the epoch. */
   readonly deadline?: number;
-  /**
-   * Whether the state that is returned has its values. With false they may be undefined while the thread is not done, and a
-   * superstep that leads to another one is not read again. @default true
-   */
+  /** As for `runner.start`. @default true */
   readonly values?: boolean;
   /**
    * Decides about each task that fails, for a caller that makes the attempts itself: "retry" stores nothing of the failure, so
@@ -134,7 +136,7 @@ const FIELDS = {
 const CALL = ["callbacks", "configurable", "context", "maxConcurrency", "metadata", "owner", "signal", "tags"] as const;
 const RUN = [...CALL, "drive", "maxSteps", "whenBusy"] as const;
 const SCHEMAS = {
-  start: schemaOf([...RUN, "runId", "supersede"]),
+  start: schemaOf([...RUN, "runId", "supersede", "values"]),
   resume: schemaOf(RUN),
   continue: schemaOf([...RUN, "due"]),
   signal: schemaOf(RUN),

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { isCommand } from "@langchain/langgraph";
+import { ownedBy } from "../checkpoint/index.ts";
 import type { RunRecord, ThreadRecord, ThreadOwner } from "../checkpoint/index.ts";
 import { PerdureError } from "../errors/index.ts";
 import { commitAnswers, commitDue, commitSignals, nameAnswers } from "./answers.ts";
@@ -13,7 +14,7 @@ import { FailureJudge } from "./failure-judge.ts";
 import { threadInterrupted } from "./open-question.ts";
 import { DEFAULT_MAX_STEPS, driveConfig } from "./run-options.ts";
 import type { CallOptions, ContinueOptions, RunOptions, StartOptions, StepOptions } from "./run-options.ts";
-import { assertNotPast, assertOwner, isOwner, ownedBy } from "./thread-owner.ts";
+import { assertNotPast, assertOwner, isOwner } from "./thread-owner.ts";
 import { graphChanged, toThreadState } from "./thread-view.ts";
 import type { ThreadView } from "./thread-view.ts";
 
@@ -64,9 +65,13 @@ export class ThreadOperations {
       });
       const lastStep = this.#lastStep({ ...before, run });
       // a deadline that is over lets no task of the turn begin
-      const deadline = options.drive === false ? -Infinity : undefined;
-      const { owner } = options;
-      return { input: { value: input }, runId, owner, record, retryFailed: false, inputStep, lastStep, deadline };
+      const isBegun = options.drive === false;
+      const deadline = isBegun ? -Infinity : undefined;
+      const endsAfter = isBegun ? inputStep + this.#driver.engine.inputSupersteps : undefined;
+      const { owner, values = true } = options;
+      const withoutValues = !values;
+      const base = { input: { value: input }, runId, owner, record, retryFailed: false, inputStep, lastStep };
+      return { ...base, deadline, endsAfter, withoutValues };
     });
     if (driven === undefined) throw threadBusy(threadId); // H6
     return driven;
@@ -151,6 +156,7 @@ export class ThreadOperations {
         retryFailed: true,
         inputStep: inputStepOf(view.record),
         lastStep: Math.min(lastStep, view.step + maxSteps),
+        endsAfter: Math.min(lastStep, view.step + maxSteps),
         deadline,
         withoutValues: !values,
         judge: onFailure && new FailureJudge(onFailure),

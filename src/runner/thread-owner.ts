@@ -1,3 +1,4 @@
+import { isSameRun, ownedBy } from "../checkpoint/index.ts";
 import type { ThreadOwner, ThreadRecord } from "../checkpoint/index.ts";
 import { PerdureError } from "../errors/index.ts";
 import type { Driver } from "./driver.ts";
@@ -23,9 +24,6 @@ export interface ReleaseOptions {
  */
 const LAST_DRIVES_MS = 5_000;
 
-/** So many earlier runs of owners are remembered. */
-const PAST_RUNS_KEPT = 100;
-
 /** Refuses whoever is not the owner: of a thread that has one, and on behalf of one. @throws THREAD_OWNED */
 export function assertOwner(threadId: string, record: ThreadRecord, by: ThreadOwner | undefined): void {
   if (!isOwner(record, by)) throw owned(threadId, record.owner);
@@ -39,18 +37,6 @@ export function isOwner({ owner }: ThreadRecord, by: ThreadOwner | undefined): b
 /** Refuses a run that was the owner before. @throws THREAD_OWNED */
 export function assertNotPast(threadId: string, { owner, pastOwners = [] }: ThreadRecord, by: ThreadOwner): void {
   if (pastOwners.includes(by.runId)) throw owned(threadId, owner);
-}
-
-/** The record of a thread that nobody drives, with another owner or none. */
-export function ownedBy(record: ThreadRecord, owner: ThreadOwner | undefined): ThreadRecord {
-  const { owner: before, pastOwners = [], ...rest } = record;
-  if (before !== undefined && isSameRun(before, owner)) return record;
-  const past = before === undefined ? pastOwners : [...pastOwners, before.runId].slice(-PAST_RUNS_KEPT);
-  return {
-    ...rest,
-    ...(past.length === 0 ? {} : { pastOwners: past }),
-    ...(owner === undefined ? {} : { owner: { engine: owner.engine, name: owner.name, runId: owner.runId } }),
-  };
 }
 
 /** See `runner.claim`. */
@@ -96,10 +82,6 @@ function claimed(threadId: string, record: ThreadRecord, { owner, takeOver }: Cl
   const isSuccessor = before?.engine === owner.engine && before.name === owner.name;
   if (before !== undefined && !isSuccessor && takeOver !== true) throw owned(threadId, before);
   return { ...ownedBy(record, owner), epoch: record.epoch + 1 };
-}
-
-function isSameRun(owner: ThreadOwner, by: ThreadOwner | undefined): boolean {
-  return owner.engine === by?.engine && owner.name === by.name && owner.runId === by.runId;
 }
 
 function owned(threadId: string, owner: ThreadOwner | undefined): PerdureError {

@@ -51,12 +51,19 @@ export async function readThread(
   threadId: string,
   known?: KnownTasks,
 ): Promise<ThreadView | undefined> {
-  const [head, record = EMPTY_RECORD] = await Promise.all([
-    checkpointer.getTuple({ configurable: { thread_id: threadId, checkpoint_ns: "" } }),
-    checkpointer.readRecord(threadId),
-  ]);
-  if (head === undefined) return undefined;
-  return viewOf(engine, checkpointer, { threadId, head, record }, known);
+  return (await readThreadAndRecord(engine, checkpointer, threadId, known)).view;
+}
+
+/** As {@link readThread}, with the record, which a thread may have before its first checkpoint. */
+export async function readThreadAndRecord(
+  engine: Engine,
+  checkpointer: Checkpointer,
+  threadId: string,
+  known?: KnownTasks,
+): Promise<{ readonly view: ThreadView | undefined; readonly record: ThreadRecord }> {
+  const { tuple: head, record = EMPTY_RECORD } = await checkpointer.readThread(threadId);
+  const view = head && (await viewOf(engine, checkpointer, { threadId, head, record }, known));
+  return { view, record };
 }
 
 /** Where a thread stands that has this head. */

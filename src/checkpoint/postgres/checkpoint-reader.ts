@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { TASKS, maxChannelVersion } from "@langchain/langgraph-checkpoint";
 import type { Checkpoint, CheckpointMetadata, CheckpointTuple } from "@langchain/langgraph-checkpoint";
 import { nextChannelVersion } from "../channel-version.ts";
+import type { ThreadHead } from "../checkpointer.ts";
 import type { SqlClient } from "../sql-driver.ts";
 import { decodeBody } from "./checkpoint-body.ts";
 import { CheckpointContents } from "./checkpoint-contents.ts";
@@ -11,6 +12,7 @@ import type { KnownCheckpoint, ValueRef } from "./known-checkpoints.ts";
 import type { ListRef } from "./list-ref.ts";
 import { namedStatement } from "../named-statement.ts";
 import type { SaverTables } from "./saver-tables.ts";
+import { recordOf } from "./stored-record.ts";
 import type { StoredRow, ValueCodec } from "./value-codec.ts";
 
 /** Which checkpoints are read, newest first. */
@@ -41,7 +43,15 @@ interface CheckpointRow extends StoredRow {
 type AnyRow =
   | (CheckpointRow & { readonly kind: "checkpoint" })
   | (Omit<BlobsRow, "start"> & { readonly kind: "blobs"; readonly idx: number })
-  | (WritesRow & { readonly kind: "writes" });
+  | (WritesRow & { readonly kind: "writes" })
+  | RecordRow;
+
+/** The record of a thread, as a row beside those of its checkpoint. */
+interface RecordRow {
+  readonly kind: "record";
+  readonly type: string | null;
+  readonly bytes: Uint8Array | null;
+}
 
 interface DecodedRow {
   readonly row: CheckpointRow;
@@ -74,6 +84,19 @@ export class CheckpointReader {
     // Every run begins with it, and planning takes as long as reading.
     const [tuple] = await this.#wholeTuples(`${this.#select(where)} ORDER BY c.id DESC LIMIT 1`, values, "get");
     return tuple;
+  }
+
+  /** The newest checkpoint of the root graph and the thread's record, as they are at one moment. */
+  async head(threadId: string): Promise<ThreadHead> {
+    const [where, values] = whereOf({ threadId, ns: "" });
+    const ofThread = `SELECT 'record', NULL, t.thread, NULL, NULL, NULL, NULL, NULL, NULL, t.record_type, NULL, t.record, NULL, NULL, NULL, NULL, NULL
+        FROM ${this.#tables.threads} t WHERE t.thread_id = $1`;
+    // Each step of a thread begins with it, and planning takes as long as reading.
+    const text = this.#whole(`${this.#select(where)} ORDER BY c.id DESC LIMIT 1`, ofThread);
+    const { rows } = await this.#driver.query<AnyRow>(namedStatement("head", text), values);
+    const [tuple] = await this.#tuplesIn(rows);
+    const row = rows.find(({ kind }) => kind === "record") as RecordRow | undefined;
+    return { tuple, record: row && (await recordOf(this.#codec, { record_type: row.type, record: row.bytes })) };
   }
 
   /** The checkpoint with this id, or the newest one of the namespace, and its ancestors, the nearest first. */
@@ -215,26 +238,39 @@ export class CheckpointReader {
 
   /** Reads few checkpoints with all they consist of, in one statement. */
   async #wholeTuples(select: string, values: readonly unknown[], purpose?: string): Promise<CheckpointTuple[]> {
+    const text = this.#whole(select);
+    const { rows } = await this.#driver.query<AnyRow>(
+      purpose === undefined ? text : namedStatement(purpose, text),
+      values,
+    );
+    return this.#tuplesIn(rows);
+  }
+
+  /** The statement for it; `more` are further rows that it reads. */
+  #whole(select: string, ...more: string[]): string {
     const { blobs, writes } = this.#contents("cp");
-    const text = `WITH cp AS MATERIALIZED (${select}), b AS (${blobs}), w AS (${writes})
-       SELECT 'checkpoint' AS kind, cp.thread_id, cp.thread, cp.generation, cp.ns, cp.id, cp.parent_id, cp.lineages, cp.up_tos,
+    const rows = [
+      `SELECT 'checkpoint' AS kind, cp.thread_id, cp.thread, cp.generation, cp.ns, cp.id, cp.parent_id, cp.lineages, cp.up_tos,
               cp.type, cp.text, cp.bytes, NULL::int8 AS lineage, NULL::text[] AS types, NULL::bytea[] AS parts, NULL::text COLLATE "C" AS task_id, (row_number() OVER ())::int4 AS idx
-         FROM cp
-        UNION ALL
-       SELECT 'blobs', NULL, b.thread, NULL, NULL, NULL, NULL, NULL, NULL, NULL, b.text, NULL, b.lineage, b.types, b.parts, NULL, b.start
-         FROM b
-        UNION ALL
-       SELECT 'writes', NULL, w.thread, NULL, w.ns, w.id, NULL, NULL, NULL, w.type, w.text, w.bytes, NULL, NULL, NULL, w.task_id, w.idx
-         FROM w
+         FROM cp`,
+      `SELECT 'blobs', NULL, b.thread, NULL, NULL, NULL, NULL, NULL, NULL, NULL, b.text, NULL, b.lineage, b.types, b.parts, NULL, b.start
+         FROM b`,
+      `SELECT 'writes', NULL, w.thread, NULL, w.ns, w.id, NULL, NULL, NULL, w.type, w.text, w.bytes, NULL, NULL, NULL, w.task_id, w.idx
+         FROM w`,
+      ...more,
+    ];
+    return `WITH cp AS MATERIALIZED (${select}), b AS (${blobs}), w AS (${writes})
+       ${rows.join("\n        UNION ALL\n       ")}
         ORDER BY task_id NULLS FIRST, idx`;
-    const statement = purpose === undefined ? text : namedStatement(purpose, text);
-    const { rows } = await this.#driver.query<AnyRow>(statement, values);
+  }
+
+  #tuplesIn(rows: readonly AnyRow[]): Promise<CheckpointTuple[]> {
     const checkpoints: CheckpointRow[] = [];
     const contents = new CheckpointContents(this.#codec);
     for (const row of rows) {
       if (row.kind === "checkpoint") checkpoints.push(row);
       else if (row.kind === "blobs") contents.addBlobs({ ...row, start: row.idx });
-      else contents.addWrites(row);
+      else if (row.kind === "writes") contents.addWrites(row);
     }
     return Promise.all(checkpoints.map(async (row) => this.#assemble(await this.#decode(row), contents)));
   }

@@ -14,7 +14,14 @@ import { PerdureError } from "../../errors/index.ts";
 import { roundTripAnswers } from "../answers.ts";
 import { nextChannelVersion } from "../channel-version.ts";
 import { Checkpointer } from "../checkpointer.ts";
-import type { AnswerCommit, AnswerOutcome, LockOptions, RecordedAnswer, ThreadLock } from "../checkpointer.ts";
+import type {
+  AnswerCommit,
+  AnswerOutcome,
+  LockOptions,
+  RecordedAnswer,
+  ThreadHead,
+  ThreadLock,
+} from "../checkpointer.ts";
 import { checkpointerClosed } from "../closed.ts";
 import { assertGuard, commitPlace } from "../commit-guard.ts";
 import type { CommitPlace } from "../commit-guard.ts";
@@ -247,6 +254,11 @@ export class PostgresCheckpointer extends Checkpointer {
   override async readRecord(threadId: string): Promise<ThreadRecord | undefined> {
     this.#assertOpen();
     return findsNothing(threadId) ? undefined : this.#transactions.readRecord(threadId);
+  }
+
+  override async readThread(threadId: string): Promise<ThreadHead> {
+    this.#assertOpen();
+    return findsNothing(threadId) ? { tuple: undefined, record: undefined } : this.#reader.head(threadId);
   }
 
   override async updateRecord(threadId: string, change: (record: ThreadRecord) => ThreadRecord): Promise<ThreadRecord> {

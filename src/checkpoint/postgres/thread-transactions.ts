@@ -12,16 +12,16 @@ import type { ThreadRecord } from "../thread-record.ts";
 import { RESULT_IDX } from "./commit.ts";
 import type { Commit, Verdict } from "./commit.ts";
 import type { SaverTables } from "./saver-tables.ts";
+import { recordOf } from "./stored-record.ts";
+import type { RecordColumns } from "./stored-record.ts";
 import { copyThreadRows, deleteThreadRows } from "./thread-rows.ts";
 import type { StoredBytes, StoredRow, ValueCodec } from "./value-codec.ts";
 
-interface ThreadRow {
+interface ThreadRow extends RecordColumns {
   readonly thread: unknown;
   readonly generation: unknown;
   readonly epoch: unknown;
   readonly head: string | null;
-  readonly record_type: string | null;
-  readonly record: Uint8Array | null;
 }
 
 /** Commits that first have to look: each is a transaction of its own that begins by locking the thread's row. */
@@ -30,6 +30,7 @@ export class ThreadTransactions {
   readonly #codec: ValueCodec;
   readonly #tables: SaverTables;
   readonly #make: NamedStatement;
+  readonly #replace: NamedStatement;
 
   constructor(driver: SqlDriver, codec: ValueCodec, tables: SaverTables) {
     this.#driver = driver;
@@ -37,6 +38,9 @@ export class ThreadTransactions {
     this.#tables = tables;
     const make = `INSERT INTO ${tables.threads} (thread_id) VALUES ($1) ON CONFLICT DO NOTHING`;
     this.#make = namedStatement("make", make);
+    const replace = `UPDATE ${tables.threads} SET epoch = $2, record_type = $3, record = $4
+      WHERE thread = $1 AND record_type IS NOT DISTINCT FROM $5 AND record = $6 RETURNING thread`;
+    this.#replace = namedStatement("replace", replace);
   }
 
   async readRecord(threadId: string): Promise<ThreadRecord | undefined> {
@@ -44,11 +48,37 @@ export class ThreadTransactions {
       `SELECT record_type, record FROM ${this.#tables.threads} WHERE thread_id = $1`,
       [threadId],
     );
-    return rows[0] && this.#recordOf(rows[0]);
+    return rows[0] && recordOf(this.#codec, rows[0]);
   }
 
   async updateRecord(threadId: string, change: (record: ThreadRecord) => ThreadRecord): Promise<ThreadRecord> {
-    return this.#withRow(threadId, (client, row) => this.#changeRecord(client, row, change));
+    const stored = await this.#replaceRecord(threadId, change);
+    return stored ?? this.#withRow(threadId, (client, row) => this.#changeRecord(client, row, change));
+  }
+
+  /** Changes the record where it is still as it was read, without a transaction. @returns undefined where it is not, or there is none */
+  async #replaceRecord(
+    threadId: string,
+    change: (record: ThreadRecord) => ThreadRecord,
+  ): Promise<ThreadRecord | undefined> {
+    const { rows } = await this.#driver.query<RecordColumns & { thread: unknown }>(
+      `SELECT thread, record_type, record FROM ${this.#tables.threads} WHERE thread_id = $1`,
+      [threadId],
+    );
+    const [row] = rows;
+    const before = row && (await recordOf(this.#codec, row));
+    if (row === undefined || before === undefined) return undefined;
+    const record = change(before);
+    const { type, bytes } = await this.#codec.dump(record);
+    const stored = await this.#driver.commit(this.#replace, [
+      Number(row.thread),
+      record.epoch,
+      type,
+      bytes,
+      row.record_type,
+      row.record,
+    ]);
+    return stored.rows.length === 0 ? undefined : recordOf(this.#codec, { record_type: type, record: bytes });
   }
 
   /** Stores a checkpoint together with a change of the record, or below the root on the head it expects. */
@@ -57,7 +87,9 @@ export class ThreadTransactions {
     commit: Commit,
     flush: (client: SqlClient, commit: Commit) => Promise<(Verdict | undefined)[]>,
   ): Promise<Verdict> {
-    const { threadId, checkpointNs: ns, guard } = place;
+    const { threadId, checkpointNs: ns, checkpointId: parentId, guard } = place;
+    // most often the first of its thread
+    if (ns === "" && parentId === undefined) await this.#driver.commit(this.#make, [threadId]);
     return this.#withRow(threadId, async (client, row) => {
       const head = ns === "" ? (row.head ?? undefined) : await this.#headOf(client, row, ns);
       const next = commit.checkpoint?.id as string;
@@ -160,7 +192,7 @@ export class ThreadTransactions {
         { threadId: from, thread: Number(source.thread) },
         { threadId: to, thread: Number(copy.thread) },
       );
-      const record = await this.#recordOf(source);
+      const record = await recordOf(this.#codec, source);
       if (record !== undefined) await this.#changeRecord(client, copy, () => recordOfCopy(record));
     });
   }
@@ -190,23 +222,18 @@ export class ThreadTransactions {
     return rows[0]?.id;
   }
 
-  async #recordOf(row: Pick<ThreadRow, "record" | "record_type">): Promise<ThreadRecord | undefined> {
-    if (row.record === null) return undefined;
-    return (await this.#codec.load(rowOf(row.record_type, row.record))) as ThreadRecord;
-  }
-
   async #changeRecord(
     client: SqlClient,
     row: ThreadRow,
     change: (record: ThreadRecord) => ThreadRecord,
   ): Promise<ThreadRecord> {
-    const record = change((await this.#recordOf(row)) ?? EMPTY_RECORD);
+    const record = change((await recordOf(this.#codec, row)) ?? EMPTY_RECORD);
     const { type, bytes } = await this.#codec.dump(record);
     await client.query(
       `UPDATE ${this.#tables.threads} SET epoch = $2, record_type = $3, record = $4 WHERE thread = $1`,
       [Number(row.thread), record.epoch, type, bytes],
     );
-    return (await this.#codec.load(rowOf(type, bytes))) as ThreadRecord;
+    return (await recordOf(this.#codec, { record_type: type, record: bytes })) as ThreadRecord;
   }
 
   async #answerFacts(client: SqlClient, row: ThreadRow, asked: readonly AnswerToCommit[]): Promise<AnswerFacts> {
@@ -237,9 +264,4 @@ export class ThreadTransactions {
 
 function columnsOf({ type, bytes }: StoredBytes): [type: string | null, text: string | null, bytes: Uint8Array | null] {
   return type === null ? [null, Buffer.from(bytes).toString(), null] : [type, null, bytes];
-}
-
-/** A record lies in one column, whatever it is: the statement that changes it is the only one that reads it. */
-function rowOf(type: string | null, bytes: Uint8Array): StoredRow {
-  return type === null ? { type, text: Buffer.from(bytes).toString(), bytes: null } : { type, text: null, bytes };
 }

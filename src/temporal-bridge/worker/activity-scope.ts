@@ -23,6 +23,8 @@ export interface ActivityScope {
   readonly left: unknown;
   /** Leaves something for the next attempt. */
   leave(details: unknown): void;
+  /** Gives a sign of life where the task came so late that the activity may be taken for dead: then it hears of it. */
+  askWhetherAlive(): void;
 }
 
 /** Runs the work of an activity: with heartbeats, and with errors that say whether another attempt may help. */
@@ -56,6 +58,11 @@ export async function inActivity<T>(work: (scope: ActivityScope) => Promise<T>):
       leave: (left) => {
         details = left;
         context.heartbeat(left);
+      },
+      askWhetherAlive: () => {
+        const underWayMs = Date.now() - info.currentAttemptScheduledTimestampMs;
+        // a clock that is behind the server's can't tell
+        if (underWayMs < 0 || underWayMs > heartbeatTimeoutMs / 3) context.heartbeat(details);
       },
     });
   } catch (error) {

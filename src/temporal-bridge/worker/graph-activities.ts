@@ -9,7 +9,7 @@ import { commitAnswers } from "./commit-answers.ts";
 import { hostGraphs } from "./hosted-graph.ts";
 import type { HostOptions, HostedGraph, HostedState } from "./hosted-graph.ts";
 import { nodeFailed } from "./node-failed.ts";
-import { owning, refuseStranger } from "./owning.ts";
+import { owning, releaseAtEnd } from "./owning.ts";
 import { runTasks } from "./run-tasks.ts";
 import { startThread } from "./start-thread.ts";
 import { batchReport, threadReport } from "./thread-report.ts";
@@ -94,10 +94,8 @@ function mayBurstAtOnce({ settings }: HostedGraph, { status, tasks }: HostedStat
 
 /** Where the thread stands; one that is done needs no owner any more. */
 async function finalReport(graph: HostedGraph, scope: ActivityScope, state: HostedState) {
-  const { threadId, owner } = scope;
-  if (state.status === "done") await refuseStranger(graph, scope);
   const report = await threadReport(graph, state);
-  if (state.status === "done") await graph.runner.release(threadId, { owner });
+  if (state.status === "done") await releaseAtEnd(graph, scope);
   return report;
 }
 

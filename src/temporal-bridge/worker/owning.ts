@@ -1,3 +1,4 @@
+import { ownedBy } from "../../checkpoint/index.ts";
 import type { ThreadOwner, ThreadRecord } from "../../checkpoint/index.ts";
 import { PerdureError, isPerdureError } from "../../errors/index.ts";
 import type { RunPlace } from "../shared/protocol.ts";
@@ -33,12 +34,15 @@ async function isOfAnotherRun({ checkpointer }: HostedGraph, { threadId, owner }
 }
 
 /**
- * Refuses the end of a thread to a run that had no part in it, which is one that a reset began: it has to go back first.
+ * Gives back a thread that is done; it needs no owner any more. A run that had no part in it, which is one that a reset
+ * began, is refused: it has to go back first.
  * @throws THREAD_OWNED
  */
-export async function refuseStranger({ checkpointer }: HostedGraph, { threadId, owner }: ActivityScope): Promise<void> {
-  const record = await checkpointer.readRecord(threadId);
-  if (!tookPart(record, owner)) throw strange(threadId, owner);
+export async function releaseAtEnd({ checkpointer }: HostedGraph, { threadId, owner }: ActivityScope): Promise<void> {
+  await checkpointer.updateRecord(threadId, (record) => {
+    if (!tookPart(record, owner)) throw strange(threadId, owner);
+    return record.owner?.runId === owner.runId ? ownedBy(record, undefined) : record;
+  });
 }
 
 /** Refuses to begin a turn that another run has begun: a reset to before the first activity was done begins it anew. */

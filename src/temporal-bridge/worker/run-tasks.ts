@@ -24,7 +24,7 @@ export async function runTasks(
   };
   const named = tasks.filter((id) => !count.isOver(id));
   if (burst !== true) return stepReady(runner, threadId, { ...options, tasks: named });
-  scope.leave(scope.left); // a sign of life at once: who got the task late, and is taken for dead already, hears of it
+  scope.askWhetherAlive();
   const deadline = activityNow() + settings.burst.maxMs;
   let left = settings.burst.maxSteps;
   let state = await stepReady(runner, threadId, { ...options, tasks: named, maxSteps: left, deadline });

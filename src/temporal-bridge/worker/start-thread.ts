@@ -18,6 +18,7 @@ export async function startThread(
     drive: false,
     runId: turnId,
     signal,
+    values: false,
     ...(supersede === undefined ? {} : { supersede }),
     ...(maxSteps === undefined ? {} : { maxSteps }),
   });

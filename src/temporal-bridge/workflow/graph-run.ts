@@ -6,6 +6,7 @@ import {
   condition,
   continueAsNew,
   isCancellation,
+  sleep,
   upsertMemo,
   upsertSearchAttributes,
   workflowInfo,
@@ -22,7 +23,6 @@ import type {
   SignalArgs,
   StartReport,
   ThreadReport,
-  WireInterrupt,
   WireState,
   WireValue,
 } from "../shared/protocol.ts";
@@ -30,7 +30,8 @@ import * as activities from "./activities.ts";
 import { AnswerRules } from "./answer-rules.ts";
 import { batchesOf } from "./batches.ts";
 import type { Batch } from "./batches.ts";
-import { News } from "./news.ts";
+import { Overlap } from "./overlap.ts";
+import type { ActivityKind } from "./overlap.ts";
 
 /** What did not move on after so many looks never will. */
 const MOST_LOOKS = 20;
@@ -40,6 +41,17 @@ const LONGEST_TIMER_MS = 365 * 24 * 3_600_000;
 
 /** So many signals go in one activity, as its input has a limit. */
 const MOST_SIGNALS = 20;
+
+/** What an activity failed with. */
+interface Failure {
+  readonly error: unknown;
+}
+
+/** A timer, for the time `at`. */
+interface Alarm {
+  readonly at: number;
+  readonly scope: CancellationScope;
+}
 
 /** One run of the workflow: what it knows of the thread, what is under way, and what is to be done next. */
 export class GraphRun {
@@ -53,12 +65,7 @@ export class GraphRun {
   /** Tasks that activities have run since the thread stands where it stands. */
   readonly #ran = new Set<string>();
   /** Activities under way. */
-  #inFlight = 0;
-  /** What ran at the same time since none was under way; its reports are then not the last word. */
-  #overlap: "none" | "tasks" | "answers" = "none";
-  /** Where the thread stood when the first of those under way began. */
-  #overlapFrom = "";
-  #onlyKind: "tasks" | "answers" = "tasks";
+  readonly #overlap = new Overlap();
   #isStale = false;
   /** Since the thread last moved on, or got an answer. */
   #looks = 0;
@@ -66,11 +73,19 @@ export class GraphRun {
   readonly #signals: SignalArgs[] = [];
   /** Interrupts that were named as due. */
   readonly #named = new Set<string>();
-  #failure: { readonly error: unknown } | undefined;
+  /** What the run ends with once nothing is under way any more. */
+  #failure: Failure | undefined;
+  #cancelled: Failure | undefined;
   #isReleasing = false;
-  /** Of everything that may change what is to be done. */
-  readonly #news = new News();
+  /** Whether something is under way that nothing else is begun beside. */
+  #isBusy = false;
+  /** The timer of the question whose time is over first. */
+  #alarm: Alarm | undefined;
+  /** The time that timers have told. */
+  #rangAt = -Infinity;
   #status: "running" | "interrupted" | "released" = "running";
+  readonly #end = Promise.withResolvers<RunResult>();
+  #isOver = false;
 
   constructor(args: RunGraphArgs) {
     this.#args = args;
@@ -79,25 +94,18 @@ export class GraphRun {
     this.#answers = new AnswerRules(args.carried?.asked);
   }
 
-  /** Drives the thread until it is done. */
-  async run(): Promise<RunResult> {
-    try {
-      return await this.#drive();
-    } catch (error) {
-      if (isContinuing(error)) throw error;
-      const cancel = isCancellation(error) ? "The Temporal workflow was cancelled." : undefined;
-      const unused = this.#report === undefined && this.#args.input !== undefined ? [this.#args.input] : [];
-      await CancellationScope.nonCancellable(async () => {
-        await this.#leaveSignals();
-        await activities.close({
-          ...this.#place(),
-          ...(cancel === undefined ? {} : { cancel }),
-          ...(unused.length === 0 ? {} : { unused }),
-        });
-        await this.#leaveSignals();
-      });
-      throw error;
-    }
+  /**
+   * Drives the thread until it is done. No `async` in what each step goes through: Temporal notes for every promise that is
+   * made in the sandbox where it was made, which takes more than all the rest of a step, and keeps it while a run waits.
+   */
+  run(): Promise<RunResult> {
+    CancellationScope.current().cancelRequested.catch((error: unknown) => {
+      this.#cancelled = { error };
+      this.#next();
+    });
+    if (this.#report === undefined) this.#start();
+    else this.#next();
+    return this.#end.promise;
   }
 
   /** Where the thread stands, without its values. */
@@ -133,7 +141,7 @@ export class GraphRun {
         if (!(cause instanceof ApplicationFailure)) throw error;
         if (cause.type === GRAPH_CHANGED) {
           this.#failure ??= { error };
-          this.#news.tell();
+          this.#next();
         }
         throw cause;
       }
@@ -144,87 +152,132 @@ export class GraphRun {
   /** Keeps a signal until somebody asks for one. */
   signal(signal: SignalArgs): void {
     this.#signals.push(signal);
-    this.#news.tell();
+    this.#next();
   }
 
   /** Has the run end with the thread as it stands, so that others may drive it. */
   async release(): Promise<void> {
     this.#isReleasing = true;
-    this.#news.tell();
+    this.#next();
   }
 
-  async #drive(): Promise<RunResult> {
-    let report = this.#report ?? (await this.#start());
-    for (;;) {
-      const isDraining = this.#isReleasing || this.#failure !== undefined || workflowInfo().continueAsNewSuggested;
-      if (!isDraining) this.#launch(report);
-      if (this.#inFlight > 0) await this.#wait(report);
-      else if (this.#failure !== undefined) throw this.#failure.error;
-      else if (this.#isStale) await this.#look();
-      else if (this.#signals.length > 0 && (isDraining || report.status !== "ready")) await this.#commitSignals();
-      else if (this.#isReleasing) return this.#released();
-      else if (report.status === "interrupted" && !isDraining) await this.#wait(report);
-      else if (isDraining && isOpen(report)) await this.#continueAsNew(report);
-      else if (report.status === "ready") await this.#look();
-      else return ended(report);
-      report = this.#report ?? report;
+  /** Does what is to be done next. Whoever brings something new calls it, as the last thing that it does. */
+  #next(): void {
+    const report = this.#report;
+    if (report === undefined || this.#isBusy || this.#isOver) return;
+    try {
+      if (this.#cancelled !== undefined) throw this.#cancelled.error;
+      this.#goOn(report);
+    } catch (error) {
+      this.#fail(error);
     }
   }
 
-  async #start(): Promise<ThreadReport> {
+  #goOn(report: ThreadReport): void {
+    const isDraining = this.#isReleasing || this.#failure !== undefined || workflowInfo().continueAsNewSuggested;
+    if (!isDraining) this.#launch(report);
+    if (this.#overlap.inFlight > 0) this.#wait(report);
+    else if (this.#failure !== undefined) throw this.#failure.error;
+    else if (this.#isStale) this.#alone(this.#look());
+    else if (this.#signals.length > 0 && (isDraining || report.status !== "ready")) this.#alone(this.#commitSignals());
+    else if (this.#isReleasing) this.#alone(this.#release());
+    else if (report.status === "interrupted" && !isDraining) this.#wait(report);
+    else if (isDraining && isOpen(report)) this.#alone(this.#continueAsNew(report));
+    else if (report.status === "ready") this.#alone(this.#look());
+    else this.#ended(ended(report));
+  }
+
+  /** Nothing else is begun until the work is done. */
+  #alone(work: Promise<void>): void {
+    this.#isBusy = true;
+    work.then(
+      () => {
+        this.#isBusy = false;
+        this.#next();
+      },
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  #ended(result: RunResult): void {
+    this.#isOver = true;
+    this.#alarm?.scope.cancel();
+    this.#end.resolve(result);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#alarm?.scope.cancel();
+    if (isContinuing(error)) this.#end.reject(error);
+    else this.#giveBack(error).then(() => this.#end.reject(error), this.#end.reject);
+  }
+
+  /** Gives the thread back before the run ends with an error. */
+  #giveBack(error: unknown): Promise<void> {
+    const cancel = isCancellation(error) ? "The Temporal workflow was cancelled." : undefined;
+    const unused = this.#report === undefined && this.#args.input !== undefined ? [this.#args.input] : [];
+    return CancellationScope.nonCancellable(async () => {
+      await this.#leaveSignals();
+      await activities.close({
+        ...this.#place(),
+        ...(cancel === undefined ? {} : { cancel }),
+        ...(unused.length === 0 ? {} : { unused }),
+      });
+      await this.#leaveSignals();
+    });
+  }
+
+  #start(): void {
     const { input, supersede, maxSteps } = this.#args;
-    const { report, settings } = await reportOfStart(
-      activities.start({
+    const begun = ({ report, settings }: StartReport): void => {
+      this.#settings = settings;
+      this.#take(report);
+      this.#next();
+    };
+    activities
+      .start({
         ...this.#place(),
         ...(input === undefined ? {} : { input }),
         ...(supersede === undefined ? {} : { supersede }),
         ...(maxSteps === undefined ? {} : { maxSteps }),
-      }),
-    );
-    this.#settings = settings;
-    this.#take(report);
-    return report;
+      })
+      .then(begun, (error: unknown) => {
+        const report = reportOf<StartReport>(error); // a burst goes on in the activity that starts, so a node may fail in it
+        if (report === undefined) this.#fail(error);
+        else begun(report);
+      });
   }
 
   /** Has activities run what can run. */
   #launch(report: ThreadReport): void {
     if (this.#settings === undefined) return;
-    const free = this.#settings.maxParallelActivities - this.#inFlight;
+    const free = this.#settings.maxParallelActivities - this.#overlap.inFlight;
     const batches = batchesOf(report, this.#settings, (id) => this.#running.has(id) || this.#ran.has(id));
     for (const batch of batches.slice(0, Math.max(0, free))) {
-      const isBeside = this.#inFlight > 0 || batches.length > 1;
-      void this.#runBatch(batch, report, isBeside, this.#settings);
+      const isBeside = this.#overlap.inFlight > 0 || batches.length > 1;
+      this.#runBatch(batch, report, isBeside, this.#settings);
     }
   }
 
-  async #runBatch(batch: Batch, report: ThreadReport, beside: boolean, settings: RunSettings): Promise<void> {
+  #runBatch(batch: Batch, report: ThreadReport, beside: boolean, settings: RunSettings): void {
     const { tasks, node } = batch;
     for (const id of tasks) this.#running.add(id);
     const summary = `${node ?? Object.keys(report.tasks).join(", ")} · step ${report.step + 1}${tasks.length > 1 ? ` · ${tasks.length} tasks` : ""}`;
-    try {
-      await this.#during(
-        "tasks",
-        activities.runTasks(
-          {
-            ...this.#place(),
-            tasks,
-            ...(node === undefined ? { burst: true } : { node }),
-            ...(beside ? { beside } : {}),
-          },
-          summary,
-          settings,
-          node === undefined ? undefined : report.nodes?.[node],
-        ),
-      );
-    } catch (error) {
-      this.#failure ??= { error };
-    } finally {
+    const activity = activities.runTasks(
+      { ...this.#place(), tasks, ...(node === undefined ? { burst: true } : { node }), ...(beside ? { beside } : {}) },
+      summary,
+      settings,
+      node === undefined ? undefined : report.nodes?.[node],
+    );
+    this.#follow("tasks", activity, (failure) => {
+      this.#failure ??= failure;
       for (const id of tasks) {
         this.#running.delete(id);
         if (this.#report?.checkpointId === report.checkpointId) this.#ran.add(id);
       }
-      this.#news.tell();
-    }
+      this.#next();
+    });
   }
 
   /** Commits a finished superstep, if there is one, and looks. */
@@ -264,32 +317,28 @@ export class GraphRun {
       this.#ran.clear();
       this.#looks = 0;
     } finally {
-      this.#news.tell();
+      this.#next();
     }
   }
 
-  /** Takes in what an activity reports. A failed node is reported too. */
-  async #during(kind: "tasks" | "answers", activity: Promise<Report>): Promise<void> {
-    if (this.#inFlight === 0) {
-      this.#overlap = "none";
-      this.#overlapFrom = this.#report?.checkpointId ?? "";
-      this.#onlyKind = kind;
-    } else if (this.#overlap !== "answers") {
-      this.#overlap = kind === "answers" || this.#onlyKind === "answers" ? "answers" : "tasks";
-    }
-    this.#inFlight += 1;
-    try {
-      this.#takeReport(await activity);
-    } catch (error) {
+  #during(kind: ActivityKind, activity: Promise<Report>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#follow(kind, activity, (failure) => (failure === undefined ? resolve() : reject(failure.error)));
+    });
+  }
+
+  /** Takes in what an activity reports; a failed node is reported too. */
+  #follow(kind: ActivityKind, activity: Promise<Report>, over: (failure: Failure | undefined) => void): void {
+    this.#overlap.begin(kind, this.#report?.checkpointId ?? "");
+    const ended = (report: Report | undefined, failure?: Failure): void => {
+      if (report !== undefined) this.#takeReport(report);
+      if (this.#overlap.end(this.#report?.checkpointId ?? "")) this.#isStale = true;
+      over(failure);
+    };
+    activity.then(ended, (error: unknown) => {
       const report = reportOf<Report>(error);
-      if (report === undefined) throw error;
-      this.#takeReport(report);
-    } finally {
-      this.#inFlight -= 1;
-      // of tasks that ran side by side, the one that committed their superstep has seen all of them
-      const isAdvanced = this.#overlap === "tasks" && this.#report?.checkpointId !== this.#overlapFrom;
-      if (this.#inFlight === 0 && this.#overlap !== "none" && !isAdvanced) this.#isStale = true;
-    }
+      ended(report, report === undefined ? { error } : undefined);
+    });
   }
 
   #takeReport(report: Report): void {
@@ -312,27 +361,38 @@ export class GraphRun {
     this.#answers.see(report.interrupts);
   }
 
-  /** Waits until there is something new, or a question's time is over. */
-  #wait(report: ThreadReport): Promise<void> {
+  /** Leaves it to whatever brings something new, or to a timer: a question's time may be over first. */
+  #wait(report: ThreadReport): void {
+    this.#tell(this.#overlap.inFlight === 0 ? "interrupted" : "running");
     const open = this.#answers.unanswered(report.interrupts);
     const timed = open.filter(({ id, dueAt }) => dueAt !== undefined && !this.#named.has(id));
-    this.#tell(this.#inFlight === 0 ? "interrupted" : "running");
-    return timed.length === 0 ? this.#news.hear() : this.#waitUntilDue(timed);
+    const due = timed.filter(({ dueAt = Infinity }) => dueAt <= this.#rangAt).map(({ id }) => id);
+    if (due.length > 0) {
+      for (const id of due) this.#named.add(id);
+      this.#alone(this.#commit({ due }, "due"));
+    } else this.#setAlarm(Math.min(...timed.map(({ dueAt = Infinity }) => dueAt)));
   }
 
-  async #waitUntilDue(timed: readonly WireInterrupt[]): Promise<void> {
-    const first = Math.min(...timed.map(({ dueAt = Infinity }) => dueAt));
-    const seen = this.#news.count;
-    const isChanged = (): boolean => this.#news.count !== seen;
-    const until = Math.min(first, Date.now() + LONGEST_TIMER_MS);
-    const waitMs = Math.max(1, until - Date.now());
-    if (await condition(isChanged, waitMs)) return;
-    // where a query reads a run up, a timer may come before its task, and by the clock of the task before
-    const now = Math.max(until, Date.now());
-    const due = timed.filter(({ dueAt = Infinity }) => dueAt <= now).map(({ id }) => id);
-    if (due.length === 0) return;
-    for (const id of due) this.#named.add(id);
-    await this.#commit({ due }, "due");
+  /** Sets the timer for the time, in milliseconds since the epoch; Infinity for none. */
+  #setAlarm(at: number): void {
+    if (this.#alarm?.at === at) return;
+    this.#alarm?.scope.cancel();
+    this.#alarm = undefined;
+    if (at === Infinity) return;
+    const until = Math.min(at, Date.now() + LONGEST_TIMER_MS);
+    const scope = new CancellationScope();
+    this.#alarm = { at, scope };
+    scope
+      .run(() => sleep(Math.max(1, until - Date.now())))
+      .then(
+        () => {
+          this.#alarm = undefined;
+          // where a query reads a run up, a timer may come before its task, and by the clock of the task before
+          this.#rangAt = Math.max(until, Date.now());
+          this.#next();
+        },
+        () => {}, // it is not needed any more
+      );
   }
 
   /** Shows in lists of workflows what they can't tell: whether somebody is waited for, and whether the end is one. */
@@ -343,21 +403,22 @@ export class GraphRun {
     if (this.#args.searchable === true) upsertSearchAttributes([{ key: SEARCH_ATTRIBUTE.status, value: status }]);
   }
 
-  async #released(): Promise<RunResult> {
+  async #release(): Promise<void> {
     await condition(allHandlersFinished);
     await activities.close(this.#place());
     await this.#leaveSignals();
     this.#tell("released");
-    return { released: true };
+    this.#ended({ released: true });
   }
 
-  async #continueAsNew(report: ThreadReport): Promise<never> {
+  async #continueAsNew(report: ThreadReport): Promise<void> {
     await condition(allHandlersFinished);
+    if (this.#signals.length > 0) return;
     const settings = this.#settings;
     if (settings === undefined) throw new Error("a run that has not begun continues as new");
     const { input: _, ...args } = this.#args;
     const carried: CarriedRun = { report: this.#report ?? report, settings, asked: this.#answers.asked };
-    return continueAsNew<(args: RunGraphArgs) => Promise<RunResult>>({ ...args, carried });
+    await continueAsNew<(args: RunGraphArgs) => Promise<RunResult>>({ ...args, carried });
   }
 
   #place(): RunPlace {
@@ -401,17 +462,6 @@ function ended({ status, result, failures = [], reason }: ThreadReport): RunResu
     nonRetryable: true,
     details: [failures],
   });
-}
-
-/** A burst goes on in the activity that starts, so a node may fail in it. */
-async function reportOfStart(starting: Promise<StartReport>): Promise<StartReport> {
-  try {
-    return await starting;
-  } catch (error) {
-    const report = reportOf<StartReport>(error);
-    if (report === undefined) throw error;
-    return report;
-  }
 }
 
 /** What the activity of a failed node reports. */

@@ -7,7 +7,7 @@ import { GraphRun } from "./graph-run.ts";
  * The workflow that drives any graph. It holds no code of the graph and none of its state: activities do the work on
  * the thread, and what they report says what is to be done next.
  */
-export async function runGraph(args: RunGraphArgs): Promise<RunResult> {
+export function runGraph(args: RunGraphArgs): Promise<RunResult> {
   const run = new GraphRun(args);
   setHandler(defineQuery<WireState>(HANDLER.state), () => run.state());
   setHandler(defineSignal<[SignalArgs]>(HANDLER.signal), (signal) => run.signal(signal));

@@ -63,14 +63,14 @@ export function describeKills({ kills, granularity, ...options }: KillOptions): 
         await database.drop();
       });
 
-      it("each run comes to its right end, though a worker was killed while it was under way", () => {
+      it("each run comes to its right end, though workers were killed while it was under way", () => {
         expect(killed, `seed ${seed}`).toBeGreaterThanOrEqual(kills);
         expect(begun.length, `seed ${seed}: nodes died`).toBeGreaterThan(new Set(begun.map(({ task }) => task)).size);
         expect(runs).toHaveLength(options.runs);
-        for (const { id, values, kills: seen } of runs) {
-          expect(values.log, `${id}, seed ${seed}`).toEqual(FINISHED_LOG);
-          expect(seen, `${id}, seed ${seed}`).toBeGreaterThan(0);
-        }
+        for (const { id, values } of runs) expect(values.log, `${id}, seed ${seed}`).toEqual(FINISHED_LOG);
+        // a worker takes seconds to start, in which a quick run may get through between two kills
+        const hit = runs.filter(({ kills: seen }) => seen > 0).length;
+        expect(hit, `seed ${seed}: runs that saw a kill`).toBeGreaterThanOrEqual(options.runs * 0.8);
       });
 
       it("I2: a node began again only where who ran it had died before its result was stored, and left one result", () => {
