@@ -10,11 +10,10 @@ export type ParkedMemory<Name extends string> = Readonly<Record<keyof MemoryTake
 
 /** So many runs are begun at the same time. */
 const AT_ONCE = 20;
+/** The first fills what all runs share; in the second V8 lets go of some 20 MB that starting the worker took, on both sides. */
+const ROUNDS_BEFORE = 2;
 
-/**
- * Parks the same number of runs on each side, in each round, beside those of the rounds before; a first round that does not
- * count fills what all runs share.
- */
+/** Parks the same number of runs on each side, in each round, beside those of the rounds before. */
 export async function measureParkedMemory<Name extends string>(
   contenders: readonly Contender<Name>[],
   { parked }: Sizes,
@@ -23,13 +22,13 @@ export async function measureParkedMemory<Name extends string>(
   const empty = () =>
     Object.fromEntries(contenders.map(({ name }) => [name, [] as number[]])) as Record<Name, number[]>;
   const found = { heapBytes: empty(), workflowHeapBytes: empty(), residentBytes: empty() };
-  for (let round = 0; round <= rounds; round += 1) {
+  for (let round = 0; round < ROUNDS_BEFORE + rounds; round += 1) {
     for (const contender of round % 2 === 0 ? contenders : contenders.toReversed()) {
       const { name, worker } = contender;
       const before = await worker.memory();
       for (let left = parked; left > 0; left -= AT_ONCE) await park(contender, Math.min(left, AT_ONCE));
       const after = await worker.memory();
-      if (round === 0) continue;
+      if (round < ROUNDS_BEFORE) continue;
       for (const kind of ["heapBytes", "workflowHeapBytes", "residentBytes"] as const) {
         found[kind][name].push((after[kind] - before[kind]) / parked);
       }

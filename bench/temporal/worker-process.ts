@@ -5,6 +5,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
 import { openCheckpointer } from "perdure/checkpoint";
+import type { Checkpointer } from "perdure/checkpoint";
 import { createGraphWorker } from "perdure/temporal/worker";
 import { collectGarbage } from "../collect-garbage.ts";
 import { caseGraphs } from "./case-graphs.ts";
@@ -21,7 +22,7 @@ const CACHE_THREADS = 100;
 const kind = JSON.parse(process.argv[2] ?? "") as WorkerKind;
 Runtime.install({ logger: new DefaultLogger("ERROR") });
 const connection = await NativeConnection.connect({ address: kind.address });
-const { worker, close } = await createWorker();
+const { worker, forget, close } = await createWorker();
 const running = worker.run();
 
 process.on("message", (question: WorkerQuestion) => void answer(question));
@@ -32,12 +33,20 @@ await close();
 await connection.close();
 process.disconnect();
 
-async function createWorker(): Promise<{ worker: Worker; close: () => Promise<void> }> {
+interface CreatedWorker {
+  readonly worker: Worker;
+  /** Drops what it keeps of runs that are over, where that is in its own memory. */
+  readonly forget: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+async function createWorker(): Promise<CreatedWorker> {
   const { taskQueue, codePath } = kind;
   const options = { ...WORKER_OPTIONS, workflowBundle: { codePath } };
   if (kind.graphs === undefined) {
     const activities = { ...handWrittenActivities };
-    return { worker: await Worker.create({ connection, taskQueue, ...options, activities }), close: async () => {} };
+    const worker = await Worker.create({ connection, taskQueue, ...options, activities });
+    return { worker, forget: async () => {}, close: async () => {} };
   }
   const { checkpointerUrl, granularity } = kind.graphs;
   const checkpointer = await openCheckpointer(checkpointerUrl, { cacheThreads: CACHE_THREADS });
@@ -51,8 +60,18 @@ async function createWorker(): Promise<{ worker: Worker; close: () => Promise<vo
       settings,
       worker: options,
     }),
+    forget: () => (checkpointer.shared ? Promise.resolve() : deleteThreads(checkpointer)),
     close: () => checkpointer.close(),
   };
+}
+
+/** `memory:` keeps all threads for good, and to collect the garbage of a heap that grows is not what a step costs. */
+async function deleteThreads(checkpointer: Checkpointer): Promise<void> {
+  for (;;) {
+    const { items } = await checkpointer.listThreads();
+    if (items.length === 0) return;
+    for (const { threadId } of items) await checkpointer.deleteThread(threadId);
+  }
 }
 
 async function answer(question: WorkerQuestion): Promise<void> {
@@ -62,6 +81,7 @@ async function answer(question: WorkerQuestion): Promise<void> {
       return say({ answer: "cpu", cpuMs: (user + system) / 1_000 });
     }
     case "garbage":
+      await forget();
       collectGarbage();
       return say({ answer: "garbage" });
     case "memory":

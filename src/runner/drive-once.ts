@@ -134,7 +134,8 @@ export async function driveOnce(parts: DriveParts, drive: Drive): Promise<Driven
   const isSpared = plan.withoutValues === true && error === undefined && engine.interruptAfter === undefined;
   const left = isSpared && !signal.aborted ? saver.left : undefined;
   if (left !== undefined) {
-    const leads = await viewOf(engine, checkpointer, { threadId, head: left, record });
+    const stored = saver.recordedWith === undefined ? record : (plan.record?.(record) ?? record);
+    const leads = await viewOf(engine, checkpointer, { threadId, head: left, record: stored });
     const isDone = leads.tasks.length === 0;
     const isPlain = leads.tasks.every(({ phase }) => phase === "ready");
     if (isPlain) return { view: isDone ? leads : { ...leads, values: undefined }, error, stoppedBy: gate.stoppedBy };

@@ -37,6 +37,19 @@ describeOnEachCheckpointer("with drive: false", (store) => {
     expect(runs).toEqual(["a"]);
   });
 
+  it("start without values says where the thread stands then, also one that was cancelled before", async () => {
+    const { graph } = threeNodes();
+    const runner = createRunner(graph, { name: "three", checkpointer: store.checkpointer });
+    const threadId = store.newThread();
+    for (const before of ["nothing", "a turn that is under way"]) {
+      if (before !== "nothing") expect((await runner.cancel(threadId, "no more")).status).toBe("cancelled");
+      const started = await runner.start(threadId, { log: "in" }, { drive: false, values: false });
+      const { values: _values, ...place } = await runner.inspect(threadId);
+      expect(started).toMatchObject(place);
+      expect(started).toMatchObject({ status: "ready", next: ["a"] });
+    }
+  });
+
   it("signal, continue and resume commit what they are given, and the task is ready", async () => {
     const { runner, runs } = asking();
     const threadId = store.newThread();

@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer, connect } from "node:net";
+import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { Connection } from "@temporalio/client";
 import { findTemporal } from "./temporal-binaries.ts";
 
 /** A Temporal development server that belongs to this process, on 127.0.0.1. */
@@ -69,7 +70,7 @@ export async function startTemporal(options: TemporalServerOptions = {}): Promis
   };
 }
 
-/** Starts the server and waits until it takes connections; returns what ends it. */
+/** Starts the server and waits until it answers calls; returns what ends it. */
 async function start(cli: string, args: string[], port: number): Promise<(signal: string) => Promise<void>> {
   const child = spawn("sh", ["-c", supervisor, "sh", cli, ...args], { stdio: ["pipe", "ignore", "pipe"] });
   let said = "";
@@ -93,14 +94,12 @@ async function start(cli: string, args: string[], port: number): Promise<(signal
 }
 
 async function answers(port: number): Promise<boolean> {
-  const socket = connect(port, "127.0.0.1");
   try {
-    await once(socket, "connect");
+    const connection = await Connection.connect({ address: `127.0.0.1:${port}`, connectTimeout: 1_000 });
+    await connection.close();
     return true;
   } catch {
     return false;
-  } finally {
-    socket.destroy();
   }
 }
 

@@ -15,6 +15,8 @@ describeWithTemporal("a run in bursts", () => {
   const retryPolicy = { maxAttempts: 3, initialInterval: 1, jitter: false };
   const graphs = {
     three: threeNodes().graph,
+    short: threeNodes().graph,
+    patient: threeNodes().graph,
     asks: new StateGraph(TextLog)
       .addNode("before", () => ({ log: "before" }))
       .addNode("ask", () => ({ log: interrupt("?") as string }))
@@ -28,7 +30,10 @@ describeWithTemporal("a run in bursts", () => {
   let rig: TemporalRig<typeof graphs>;
   beforeAll(async () => {
     const burst = { granularity: "burst" } as const;
-    rig = await temporalRig(graphs, { settings: { three: burst, asks: burst, recovers: burst, fails: burst } });
+    const short = { ...burst, burst: { maxSteps: 2 } };
+    const patient = { ...burst, heartbeatTimeoutMs: 60_000 };
+    const settings = { three: burst, short, patient, asks: burst, recovers: burst, fails: burst };
+    rig = await temporalRig(graphs, { settings });
   });
   afterAll(() => rig.stop());
   beforeEach(() => {
@@ -47,6 +52,18 @@ describeWithTemporal("a run in bursts", () => {
     const run = await rig.executor.execute("three", { id: rig.newId(), input: { log: "in" } });
     expect(await run.result()).toEqual({ log: ["in", "a", "b", "c"] });
     expect(await activities(run.id)).toEqual(["graphStart"]);
+  });
+
+  it("ends after as many supersteps as it may have, and another one goes on", async () => {
+    const run = await rig.executor.execute("short", { id: rig.newId(), input: { log: "in" } });
+    expect(await run.result()).toEqual({ log: ["in", "a", "b", "c"] });
+    expect(await activities(run.id)).toEqual(["graphStart", "graphTasks"]);
+  });
+
+  it("begins in an activity of its own where its nodes may be silent for longer than the one that starts", async () => {
+    const run = await rig.executor.execute("patient", { id: rig.newId(), input: { log: "in" } });
+    expect(await run.result()).toEqual({ log: ["in", "a", "b", "c"] });
+    expect(await activities(run.id)).toEqual(["graphStart", "graphTasks"]);
   });
 
   it("stops at a question, and goes on after its answer", async () => {

@@ -125,6 +125,16 @@ describeDays("a run of days, on a server that skips time", () => {
     expect((Date.parse(decisions[0]!.at) - begun) / DAY_MS).toBeCloseTo(2.5, 2);
   });
 
+  it("goes on counting a question's days when an answer to it was refused", async () => {
+    const run = await rig.executor.execute("refund", { id: rig.newId(), input: {} });
+    const { interrupts } = await rig.settled(run.id);
+    const refused = rig.executor.resume(run.id, { [interrupts[0]!.id]: { decisions: [{ type: "no such decision" }] } });
+    await expect(refused).rejects.toMatchObject({ code: "ANSWER_INVALID" });
+    expect((await rig.settled(run.id)).interrupts).toEqual(interrupts);
+    await environment.sleep(6.1 * DAY_MS);
+    expect((await run.result()).sent).toBe("nothing");
+  });
+
   it("sleeps for 30 days on one timer of Temporal's", async () => {
     const begun = await environment.currentTimeMs();
     const run = await rig.executor.execute("month", { id: rig.newId(), input: {} });

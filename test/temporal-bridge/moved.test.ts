@@ -523,6 +523,24 @@ describeWithTemporal("a thread that moves", () => {
     },
   );
 
+  it("a signal that was on its way to the thread when the run was cancelled is kept with it", async () => {
+    const { checkpointer } = rig;
+    const taskQueue = `away-${rig.newId()}`;
+    const { asking } = graphs;
+    const first = await temporalRig({ asking }, { checkpointer, taskQueue });
+    const id = rig.newId();
+    const run = await first.executor.execute("asking", { id, input: {} });
+    await first.settled(id);
+    await first.stop();
+    // with no worker there, the next one gets both at once
+    await rig.client.workflow.getHandle(id).signal("signal", { id: "s1", name: "later", payload: 1 });
+    await rig.client.workflow.getHandle(id).cancel();
+    const second = await temporalRig({ asking }, { checkpointer, taskQueue });
+    await expect(second.executor.get(run.id).result()).rejects.toMatchObject({ code: "RUN_CANCELLED" });
+    expect((await checkpointer.readRecord(id))!.signals).toMatchObject([{ id: "s1", name: "later", payload: 1 }]);
+    await second.stop();
+  });
+
   it("an input for a thread that waits in process is refused, and the thread is as it was, until it is to be dropped", async () => {
     const id = rig.newId();
     const runner = runnerOf("asking");

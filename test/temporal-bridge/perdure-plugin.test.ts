@@ -47,6 +47,12 @@ describe("the worker's PerdurePlugin", () => {
   it("refuses settings of a graph that is not there", () => {
     expect(() => new PerdurePlugin({ graphs, checkpointer, settings: { other: {} } })).toThrow("OPTIONS_INVALID");
   });
+
+  it("refuses bursts together with what single nodes want, which a burst could not give them", () => {
+    const [name = ""] = Object.keys(graphs);
+    const settings = { [name]: { granularity: "burst", nodes: { pay: { taskQueue: "bank" } } } } as const;
+    expect(() => new PerdurePlugin({ graphs, checkpointer, settings })).toThrow(/OPTIONS_INVALID.*a burst is one/su);
+  });
 });
 
 describeWithTemporal("a worker and a client with a PerdurePlugin each", () => {

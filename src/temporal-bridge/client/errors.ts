@@ -81,7 +81,7 @@ function isUnreachable(error: unknown): boolean {
 
 function failure(id: string, thrown: Error | undefined, error: Error): unknown {
   const cause = applicationFailure(thrown);
-  if (thrown instanceof CancelledFailure || thrown instanceof TerminatedFailure) {
+  if (isStopped(thrown)) {
     return new PerdureError("RUN_CANCELLED", `Run "${id}" was cancelled.`, {
       hint: "The thread stands where it was stopped: execute without an input goes on with it.",
       cause: error,
@@ -98,6 +98,16 @@ function failure(id: string, thrown: Error | undefined, error: Error): unknown {
   if (!isCode(type)) return error;
   const { hint } = (cause.details?.[0] ?? {}) as { hint?: string };
   return new PerdureError(type, plain(message, type, hint), { hint: hint ?? "", cause: error });
+}
+
+/** Also below what Temporal wraps around it: the activity of an answer that is cancelled with its run. */
+function isStopped(thrown: Error | undefined): boolean {
+  let inner: unknown = thrown;
+  while (inner instanceof Error && !(inner instanceof ApplicationFailure)) {
+    if (inner instanceof CancelledFailure || inner instanceof TerminatedFailure) return true;
+    inner = inner.cause;
+  }
+  return false;
 }
 
 /** The failure below what Temporal wraps around it. */

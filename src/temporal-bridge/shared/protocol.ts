@@ -73,6 +73,8 @@ export interface TasksRequest extends RunPlace {
   /** Whether other activities run their siblings; then the report says only what has changed. */
   readonly beside?: boolean;
   readonly burst?: boolean;
+  /** The step that a burst begins at: its supersteps are counted from there. */
+  readonly step?: number;
 }
 
 export interface AnswersRequest extends RunPlace {

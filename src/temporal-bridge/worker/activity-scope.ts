@@ -19,6 +19,8 @@ export interface ActivityScope {
   /** Aborts when the activity is cancelled, its worker is shut down, or it is taken for dead. */
   readonly signal: AbortSignal;
   readonly attempt: number;
+  /** After so long without a sign of life it is taken for dead. */
+  readonly heartbeatTimeoutMs: number;
   /** What the attempt before has left. */
   readonly left: unknown;
   /** Leaves something for the next attempt. */
@@ -54,6 +56,7 @@ export async function inActivity<T>(work: (scope: ActivityScope) => Promise<T>):
       owner: { engine: "temporal", name: `${info.workflowNamespace}/${workflowId}`, runId },
       signal,
       attempt: info.attempt,
+      heartbeatTimeoutMs,
       left: info.heartbeatDetails,
       leave: (left) => {
         details = left;

@@ -36,10 +36,10 @@ export function graphActivities(options: HostOptions): GraphActivities {
           report: await finalReport(graph, scope, state),
           settings,
         });
-        if (!mayBurstAtOnce(graph, started)) return reported(started);
+        if (!mayBurstAtOnce(graph, scope, started)) return reported(started);
         const count = new AttemptCount(scope.left);
         const tasks = started.tasks.map(({ id }) => id);
-        const state = await runTasks(graph, scope, { ...request, tasks, burst: true }, count);
+        const state = await runTasks(graph, scope, { ...request, tasks, burst: true, step: started.step }, count);
         return settled(scope, count, () => reported(state));
       }),
 
@@ -86,10 +86,10 @@ async function settled<R extends Report | StartReport>(
   return report;
 }
 
-/** A burst goes on in the activity that began the turn, unless what is ready wants another worker. */
-function mayBurstAtOnce({ settings }: HostedGraph, { status, tasks }: HostedState): boolean {
-  const isElsewhere = tasks.some(({ node }) => settings.nodes[node]?.taskQueue !== undefined);
-  return settings.granularity === "burst" && status === "ready" && !isElsewhere;
+/** A burst goes on in the activity that began the turn, unless its nodes may stand still for longer than that one. */
+function mayBurstAtOnce({ settings }: HostedGraph, scope: ActivityScope, { status }: HostedState): boolean {
+  const isPatient = settings.heartbeatTimeoutMs <= scope.heartbeatTimeoutMs;
+  return settings.granularity === "burst" && status === "ready" && isPatient;
 }
 
 /** Where the thread stands; one that is done needs no owner any more. */

@@ -20,7 +20,7 @@ export interface GraphSettings<Node extends string = string> {
   readonly heartbeatTimeoutMs?: number;
   /** How long one activity may take, in milliseconds: longer than any time limit of a node. @default 3_600_000, an hour */
   readonly startToCloseTimeoutMs?: number;
-  /** What is different for single nodes. */
+  /** What is different for single nodes; not with bursts, which are one activity for all of them. */
   readonly nodes?: Readonly<Partial<Record<Node, NodeOptions>>>;
 }
 
@@ -43,7 +43,7 @@ export interface NodeOptions {
 }
 
 const TimeoutMs = z.int().min(100);
-const Settings = z.strictObject({
+const Fields = z.strictObject({
   granularity: z.enum(["node", "burst"]).default("node"),
   burst: z
     .strictObject({ maxSteps: z.int().min(1).default(1_000), maxMs: z.number().min(1).default(30_000) })
@@ -61,6 +61,10 @@ const Settings = z.strictObject({
       }),
     )
     .default({}),
+});
+const Settings = Fields.refine(({ granularity, nodes }) => granularity === "node" || Object.keys(nodes).length === 0, {
+  path: ["nodes"],
+  message: 'single nodes are told apart at granularity "node" only: a burst is one activity for all of them',
 });
 
 /** Settings with their defaults. */

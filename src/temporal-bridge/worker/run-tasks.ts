@@ -10,7 +10,7 @@ import type { HostedGraph, HostedState } from "./hosted-graph.ts";
 export async function runTasks(
   { runner, settings, codec }: HostedGraph,
   scope: ActivityScope,
-  { tasks, burst, metadata, context }: TasksRequest,
+  { tasks, burst, step: from = -1, metadata, context }: TasksRequest,
   count: AttemptCount,
 ): Promise<HostedState> {
   const { threadId, owner, signal } = scope;
@@ -26,15 +26,15 @@ export async function runTasks(
   if (burst !== true) return stepReady(runner, threadId, { ...options, tasks: named });
   scope.askWhetherAlive();
   const deadline = activityNow() + settings.burst.maxMs;
-  let left = settings.burst.maxSteps;
-  let state = await stepReady(runner, threadId, { ...options, tasks: named, maxSteps: left, deadline });
+  const leftAt = ({ step }: Pick<HostedState, "step">): number => settings.burst.maxSteps - (step - from);
+  const maxSteps = settings.burst.maxSteps;
+  let state = await stepReady(runner, threadId, { ...options, tasks: named, maxSteps, deadline });
   // what was named is past where an attempt before got further
-  while (state.status === "ready" && !count.hasFailures && left > 0 && activityNow() < deadline) {
-    const { step, checkpointId } = state;
+  while (state.status === "ready" && !count.hasFailures && leftAt(state) > 0 && activityNow() < deadline) {
+    const { checkpointId } = state;
     const ready = state.tasks.map(({ id }) => id);
-    state = await runner.step(threadId, { ...options, tasks: ready, maxSteps: left, deadline });
+    state = await runner.step(threadId, { ...options, tasks: ready, maxSteps: leftAt(state), deadline });
     if (state.checkpointId === checkpointId) break;
-    left -= Math.max(1, state.step - step);
   }
   return state;
 }

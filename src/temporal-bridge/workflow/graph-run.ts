@@ -6,12 +6,11 @@ import {
   condition,
   continueAsNew,
   isCancellation,
-  sleep,
   upsertMemo,
   upsertSearchAttributes,
   workflowInfo,
 } from "@temporalio/workflow";
-import { GRAPH_CHANGED, NODE_FAILED, SEARCH_ATTRIBUTE } from "../shared/names.ts";
+import { GRAPH_CHANGED, SEARCH_ATTRIBUTE } from "../shared/names.ts";
 import type {
   AnswersRequest,
   CarriedRun,
@@ -27,17 +26,16 @@ import type {
   WireValue,
 } from "../shared/protocol.ts";
 import * as activities from "./activities.ts";
+import { Alarm } from "./alarm.ts";
 import { AnswerRules } from "./answer-rules.ts";
 import { batchesOf } from "./batches.ts";
 import type { Batch } from "./batches.ts";
 import { Overlap } from "./overlap.ts";
 import type { ActivityKind } from "./overlap.ts";
+import { endOf, isContinuing, reportOf } from "./run-end.ts";
 
 /** What did not move on after so many looks never will. */
 const MOST_LOOKS = 20;
-
-/** Temporal takes no timer of any length; a longer one is set anew. */
-const LONGEST_TIMER_MS = 365 * 24 * 3_600_000;
 
 /** So many signals go in one activity, as its input has a limit. */
 const MOST_SIGNALS = 20;
@@ -45,12 +43,6 @@ const MOST_SIGNALS = 20;
 /** What an activity failed with. */
 interface Failure {
   readonly error: unknown;
-}
-
-/** A timer, for the time `at`. */
-interface Alarm {
-  readonly at: number;
-  readonly scope: CancellationScope;
 }
 
 /** One run of the workflow: what it knows of the thread, what is under way, and what is to be done next. */
@@ -79,10 +71,7 @@ export class GraphRun {
   #isReleasing = false;
   /** Whether something is under way that nothing else is begun beside. */
   #isBusy = false;
-  /** The timer of the question whose time is over first. */
-  #alarm: Alarm | undefined;
-  /** The time that timers have told. */
-  #rangAt = -Infinity;
+  readonly #alarm = new Alarm(() => this.#next());
   #status: "running" | "interrupted" | "released" = "running";
   readonly #end = Promise.withResolvers<RunResult>();
   #isOver = false;
@@ -138,12 +127,10 @@ export class GraphRun {
       } catch (error) {
         this.#answers.take(answers);
         const cause = error instanceof ActivityFailure ? error.cause : undefined;
-        if (!(cause instanceof ApplicationFailure)) throw error;
-        if (cause.type === GRAPH_CHANGED) {
-          this.#failure ??= { error };
-          this.#next();
-        }
-        throw cause;
+        const failure = cause instanceof ApplicationFailure ? cause : undefined;
+        if (failure?.type === GRAPH_CHANGED) this.#failure ??= { error };
+        this.#next(); // the question is open again, and its time goes on
+        throw failure ?? error;
       }
     }
     return this.state();
@@ -176,18 +163,24 @@ export class GraphRun {
   #goOn(report: ThreadReport): void {
     const isDraining = this.#isReleasing || this.#failure !== undefined || workflowInfo().continueAsNewSuggested;
     if (!isDraining) this.#launch(report);
-    if (this.#overlap.inFlight > 0) this.#wait(report);
-    else if (this.#failure !== undefined) throw this.#failure.error;
+    if (this.#overlap.inFlight > 0) {
+      if (this.#signals.length > 0 && this.#asksForSignal(report)) this.#alone(this.#commitSignals());
+      else this.#wait(report);
+    } else if (this.#failure !== undefined) throw this.#failure.error;
     else if (this.#isStale) this.#alone(this.#look());
     else if (this.#signals.length > 0 && (isDraining || report.status !== "ready")) this.#alone(this.#commitSignals());
     else if (this.#isReleasing) this.#alone(this.#release());
     else if (report.status === "interrupted" && !isDraining) this.#wait(report);
     else if (isDraining && isOpen(report)) this.#alone(this.#continueAsNew(report));
     else if (report.status === "ready") this.#alone(this.#look());
-    else this.#ended(ended(report));
+    else this.#ended(endOf(report));
   }
 
-  /** Nothing else is begun until the work is done. */
+  #asksForSignal({ interrupts }: ThreadReport): boolean {
+    return this.#answers.unanswered(interrupts).some(({ kind }) => kind === "signal");
+  }
+
+  /** The run itself begins nothing else until the work is done; an update may. */
   #alone(work: Promise<void>): void {
     this.#isBusy = true;
     work.then(
@@ -201,16 +194,19 @@ export class GraphRun {
 
   #ended(result: RunResult): void {
     this.#isOver = true;
-    this.#alarm?.scope.cancel();
+    this.#alarm.set(Infinity);
     this.#end.resolve(result);
   }
 
   #fail(error: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#alarm?.scope.cancel();
+    this.#alarm.set(Infinity);
     if (isContinuing(error)) this.#end.reject(error);
-    else this.#giveBack(error).then(() => this.#end.reject(error), this.#end.reject);
+    else {
+      const end = (): void => this.#end.reject(error); // whatever became of the thread
+      this.#giveBack(error).then(end, end);
+    }
   }
 
   /** Gives the thread back before the run ends with an error. */
@@ -224,7 +220,7 @@ export class GraphRun {
         ...(cancel === undefined ? {} : { cancel }),
         ...(unused.length === 0 ? {} : { unused }),
       });
-      await this.#leaveSignals();
+      await this.#leaveWhatCame();
     });
   }
 
@@ -265,7 +261,12 @@ export class GraphRun {
     for (const id of tasks) this.#running.add(id);
     const summary = `${node ?? Object.keys(report.tasks).join(", ")} · step ${report.step + 1}${tasks.length > 1 ? ` · ${tasks.length} tasks` : ""}`;
     const activity = activities.runTasks(
-      { ...this.#place(), tasks, ...(node === undefined ? { burst: true } : { node }), ...(beside ? { beside } : {}) },
+      {
+        ...this.#place(),
+        tasks,
+        ...(node === undefined ? { burst: true, step: report.step } : { node }),
+        ...(beside ? { beside } : {}),
+      },
       summary,
       settings,
       node === undefined ? undefined : report.nodes?.[node],
@@ -299,7 +300,18 @@ export class GraphRun {
 
   async #commitSignals(): Promise<void> {
     const signals = this.#signals.splice(0, MOST_SIGNALS);
-    await this.#commit({ signals }, "signals");
+    try {
+      await this.#commit({ signals }, "signals");
+    } catch (error) {
+      this.#signals.unshift(...signals); // the thread takes each of them once
+      throw error;
+    }
+  }
+
+  /** What came while the thread was given back: who sent an answer hears that it is too late. */
+  async #leaveWhatCame(): Promise<void> {
+    await this.#leaveSignals();
+    await condition(allHandlersFinished);
   }
 
   /** Leaves what nobody has asked for with the thread, for whoever drives it next. */
@@ -352,7 +364,8 @@ export class GraphRun {
 
   #take(report: ThreadReport): void {
     const before = this.#report?.checkpointId ?? "";
-    if (report.checkpointId < before) return;
+    // what comes after the end is somebody else's turn
+    if (report.checkpointId < before || this.#report?.status === "done") return;
     if (report.checkpointId > before) {
       this.#ran.clear();
       this.#looks = 0;
@@ -366,33 +379,11 @@ export class GraphRun {
     this.#tell(this.#overlap.inFlight === 0 ? "interrupted" : "running");
     const open = this.#answers.unanswered(report.interrupts);
     const timed = open.filter(({ id, dueAt }) => dueAt !== undefined && !this.#named.has(id));
-    const due = timed.filter(({ dueAt = Infinity }) => dueAt <= this.#rangAt).map(({ id }) => id);
+    const due = timed.filter(({ dueAt = Infinity }) => dueAt <= this.#alarm.toldTime).map(({ id }) => id);
     if (due.length > 0) {
       for (const id of due) this.#named.add(id);
       this.#alone(this.#commit({ due }, "due"));
-    } else this.#setAlarm(Math.min(...timed.map(({ dueAt = Infinity }) => dueAt)));
-  }
-
-  /** Sets the timer for the time, in milliseconds since the epoch; Infinity for none. */
-  #setAlarm(at: number): void {
-    if (this.#alarm?.at === at) return;
-    this.#alarm?.scope.cancel();
-    this.#alarm = undefined;
-    if (at === Infinity) return;
-    const until = Math.min(at, Date.now() + LONGEST_TIMER_MS);
-    const scope = new CancellationScope();
-    this.#alarm = { at, scope };
-    scope
-      .run(() => sleep(Math.max(1, until - Date.now())))
-      .then(
-        () => {
-          this.#alarm = undefined;
-          // where a query reads a run up, a timer may come before its task, and by the clock of the task before
-          this.#rangAt = Math.max(until, Date.now());
-          this.#next();
-        },
-        () => {}, // it is not needed any more
-      );
+    } else this.#alarm.set(Math.min(...timed.map(({ dueAt = Infinity }) => dueAt)));
   }
 
   /** Shows in lists of workflows what they can't tell: whether somebody is waited for, and whether the end is one. */
@@ -405,8 +396,10 @@ export class GraphRun {
 
   async #release(): Promise<void> {
     await condition(allHandlersFinished);
-    await activities.close(this.#place());
-    await this.#leaveSignals();
+    await CancellationScope.nonCancellable(async () => {
+      await activities.close(this.#place());
+      await this.#leaveWhatCame();
+    });
     this.#tell("released");
     this.#ended({ released: true });
   }
@@ -417,6 +410,7 @@ export class GraphRun {
     const settings = this.#settings;
     if (settings === undefined) throw new Error("a run that has not begun continues as new");
     const { input: _, ...args } = this.#args;
+    this.#tell("running"); // as the next one believes it to be
     const carried: CarriedRun = { report: this.#report ?? report, settings, asked: this.#answers.asked };
     await continueAsNew<(args: RunGraphArgs) => Promise<RunResult>>({ ...args, carried });
   }
@@ -437,40 +431,4 @@ export class GraphRun {
 
 function isOpen({ status }: ThreadReport): boolean {
   return status === "ready" || status === "interrupted";
-}
-
-/** How a run ends whose thread is at its end. */
-function ended({ status, result, failures = [], reason }: ThreadReport): RunResult {
-  if (status === "done" && result !== undefined) return result;
-  if (status === "cancelled") {
-    throw ApplicationFailure.create({ type: "RUN_CANCELLED", message: reason ?? "", nonRetryable: true });
-  }
-  const [failure] = failures;
-  if (failure?.code === GRAPH_CHANGED) {
-    const hint =
-      "Once the workers have a graph that does, execute it again without an input; or move the thread by a runner.";
-    throw ApplicationFailure.create({
-      type: failure.code,
-      message: failure.message,
-      nonRetryable: true,
-      details: [{ hint }],
-    });
-  }
-  throw ApplicationFailure.create({
-    type: NODE_FAILED,
-    message: failure === undefined ? "A node failed." : `${failure.node}: ${failure.name}: ${failure.message}`,
-    nonRetryable: true,
-    details: [failures],
-  });
-}
-
-/** What the activity of a failed node reports. */
-function reportOf<R>(error: unknown): R | undefined {
-  const cause = error instanceof ActivityFailure ? error.cause : undefined;
-  if (!(cause instanceof ApplicationFailure) || cause.type !== NODE_FAILED) return undefined;
-  return cause.details?.[0] as R | undefined;
-}
-
-function isContinuing(error: unknown): boolean {
-  return error instanceof Error && error.name === "ContinueAsNew";
 }
