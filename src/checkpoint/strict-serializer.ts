@@ -20,8 +20,28 @@ export function strictSerializer(serde: SerializerProtocol): SerializerProtocol 
       if (type === "json" && typeof value !== "string") assertWritten(value, bytes);
       return [type, bytes];
     },
-    loadsTyped: (type: string, data: Uint8Array | string) => explainReading(serde, type, data),
+    loadsTyped: (type: string, data: Uint8Array | string) => explainReading(quick(serde), type, data),
   };
+}
+
+const decoder = new TextDecoder();
+
+/** Reads JSON at once where it can. */
+function quick(serde: SerializerProtocol): Pick<SerializerProtocol, "loadsTyped"> {
+  return {
+    loadsTyped: async (type, data) =>
+      type === "json"
+        ? loadJson(serde, typeof data === "string" ? data : decoder.decode(data))
+        : serde.loadsTyped(type, data),
+  };
+}
+
+/**
+ * LangGraph's serializer goes through all that it reads, with a promise for each part, to rebuild what it marked with `lc`;
+ * most values have none.
+ */
+export async function loadJson(serde: SerializerProtocol, text: string): Promise<unknown> {
+  return text.includes('"lc":') ? serde.loadsTyped("json", text) : JSON.parse(text);
 }
 
 /** What LangGraph's serializer writes. */
@@ -32,7 +52,7 @@ const OWN_TYPES = new Set(["json", "bytes"]);
  * @throws CHECKPOINT_DAMAGED
  */
 export async function explainReading(
-  serde: SerializerProtocol,
+  serde: Pick<SerializerProtocol, "loadsTyped">,
   type: string,
   data: Uint8Array | string,
 ): Promise<unknown> {

@@ -1,5 +1,5 @@
 import type { SerializerProtocol } from "@langchain/langgraph-checkpoint";
-import { strictSerializer } from "../strict-serializer.ts";
+import { loadJson, strictSerializer } from "../strict-serializer.ts";
 
 /** A value as it is stored: JSON as text, which needs no type, or what a serializer of the caller wrote. */
 export interface StoredBytes {
@@ -54,11 +54,6 @@ export class ValueCodec {
     );
     return lists.length === 1 ? (lists[0] as unknown[]) : (lists.flat() as unknown[]);
   }
-}
-
-/** LangGraph's serializer rebuilds what it marked with `lc`, object by object; most values have none. */
-async function loadJson(serde: SerializerProtocol, text: string): Promise<unknown> {
-  return text.includes('"lc":') ? serde.loadsTyped("json", text) : JSON.parse(text);
 }
 
 function joinTexts(rows: readonly StoredRow[]): StoredRow[] {
