@@ -39,6 +39,13 @@ describe("the worker's PerdurePlugin", () => {
     expect(plugin.configureBundler({ workflowsPath: "/own.ts" }).workflowsPath).toBe("/own.ts");
   });
 
+  it("has the workflow's modules loaded once for all runs, wherever it is bundled", () => {
+    const preloadModules = [expect.stringMatching(/temporal-bridge\/workflow\/index\.ts$/u) as string];
+    expect(configured({}).bundlerOptions).toEqual({ preloadModules });
+    expect(configured({ workflowBundle: { code: "" } })).not.toHaveProperty("bundlerOptions");
+    expect(plugin.configureBundler({ workflowsPath: "/own.ts" })).toMatchObject({ preloadModules });
+  });
+
   it("leaves what the worker says of itself as it is", () => {
     expect(configured({ maxHeartbeatThrottleInterval: 5 }).maxHeartbeatThrottleInterval).toBe(5);
     expect(configured({ maxConcurrentActivityTaskExecutions: 7 }).maxConcurrentActivityTaskExecutions).toBe(7);

@@ -1,6 +1,6 @@
 /**
  * What goes between the workflow, its activities and the client. All of it stands in Temporal's history, so it is
- * small: ids, names and questions, never the state of a thread.
+ * small: ids and names, and what goes in and out of a run; not the state between its steps.
  */
 
 /** A value of a graph as JSON; see wire-codec.ts. */

@@ -1,8 +1,8 @@
 import { SimplePlugin } from "@temporalio/plugin";
-import type { ReplayWorkerOptions, WorkerOptions } from "@temporalio/worker";
+import type { BundleOptions, ReplayWorkerOptions, WorkerOptions } from "@temporalio/worker";
 import { graphActivities } from "./graph-activities.ts";
 import type { HostOptions } from "./hosted-graph.ts";
-import { WORKER_DEFAULTS, workflowsPath } from "./worker-defaults.ts";
+import { WORKER_DEFAULTS, bundlerOptions, workflowsPath } from "./worker-defaults.ts";
 
 /** Options of the worker's {@link PerdurePlugin}. */
 export interface PerdurePluginOptions extends HostOptions {
@@ -29,11 +29,19 @@ export class PerdurePlugin extends SimplePlugin {
   }
 
   override configureWorker(options: WorkerOptions): WorkerOptions {
-    return this.#withOwnWorkflows(options, super.configureWorker({ ...WORKER_DEFAULTS, ...options }));
+    const configured = super.configureWorker({ ...WORKER_DEFAULTS, ...options });
+    const isBundling = options.workflowBundle === undefined && !this.#activitiesOnly;
+    const bundling = isBundling ? { bundlerOptions: bundlerOptions(options.bundlerOptions) } : {};
+    return this.#withOwnWorkflows(options, { ...configured, ...bundling });
   }
 
   override configureReplayWorker(options: ReplayWorkerOptions): ReplayWorkerOptions {
     return this.#withOwnWorkflows(options, super.configureReplayWorker(options));
+  }
+
+  override configureBundler(options: BundleOptions): BundleOptions {
+    const configured = super.configureBundler(options);
+    return { ...configured, ...bundlerOptions(configured) };
   }
 
   /** A bundle holds workflows already, and a worker of activities none. */

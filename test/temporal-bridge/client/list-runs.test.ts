@@ -80,7 +80,8 @@ describeWithTemporal("the list of runs", () => {
     });
 
     it("ends at its limit, and says of each run when it began and ended", async () => {
-      await expect.poll(() => listed({})).toHaveLength(5);
+      // the server lists what becomes of a run a moment later
+      await expect.poll(() => listed({ graph: "fails", status: "error" })).toHaveLength(1);
       const [run, ...others] = await collect(executor.list({ limit: 1, graph: "fails" }));
       expect(others).toEqual([]);
       expect(run).toMatchObject({ graph: "fails", status: "error", startedAt: expect.any(Date) });
