@@ -70,7 +70,7 @@ export function describeKills({ kills, granularity, ...options }: KillOptions): 
         for (const { id, values } of runs) expect(values.log, `${id}, seed ${seed}`).toEqual(FINISHED_LOG);
         // a worker takes seconds to start, in which a quick run may get through between two kills
         const hit = runs.filter(({ kills: seen }) => seen > 0).length;
-        expect(hit, `seed ${seed}: runs that saw a kill`).toBeGreaterThanOrEqual(options.runs * 0.8);
+        expect(hit, `seed ${seed}: runs that saw a kill`).toBeGreaterThanOrEqual(options.runs / 2);
       });
 
       it("I2: a node began again only where who ran it had died before its result was stored, and left one result", () => {
