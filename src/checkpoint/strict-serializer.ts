@@ -14,13 +14,14 @@ const CIRCULAR = Buffer.from('"[Circular]"');
  * @throws VALUE_UNSERIALIZABLE, naming what was found and where
  */
 export function strictSerializer(serde: SerializerProtocol): SerializerProtocol {
+  const reading = quick(serde);
   return {
     async dumpsTyped(value: unknown) {
       const [type, bytes] = await serde.dumpsTyped(value);
       if (type === "json" && typeof value !== "string") assertWritten(value, bytes);
       return [type, bytes];
     },
-    loadsTyped: (type: string, data: Uint8Array | string) => explainReading(quick(serde), type, data),
+    loadsTyped: (type: string, data: Uint8Array | string) => explainReading(reading, type, data),
   };
 }
 

@@ -149,14 +149,15 @@ export class ThreadOperations {
       if (!finished && !view.tasks.some(({ id, phase }) => only.has(id) && phase !== "finished")) return undefined;
       const lastStep = this.#lastStep(view.record);
       this.#refuseBeyond(view, lastStep);
+      const endsAfter = Math.min(lastStep, view.step + maxSteps);
       return {
         only,
         runId: view.record.run?.id,
         owner: options.owner,
         retryFailed: true,
         inputStep: inputStepOf(view.record),
-        lastStep: Math.min(lastStep, view.step + maxSteps),
-        endsAfter: Math.min(lastStep, view.step + maxSteps),
+        lastStep: endsAfter,
+        endsAfter,
         deadline,
         withoutValues: !values,
         judge: onFailure && new FailureJudge(onFailure),
