@@ -7,10 +7,12 @@ import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Client, Connection } from "@temporalio/client";
+// #region temporal
+import { Client, Connection } from "@temporalio/client"; // any other process
 import { createTemporalExecutor } from "perdure/temporal/client";
+import type { Graphs } from "./worker.ts";
+// #endregion
 import { startTemporal } from "../../test/support/temporal-server.ts";
-import type { refundGraph } from "./refund-graph.ts";
 
 const given = process.env["TEMPORAL_ADDRESS"];
 const server = given ? undefined : await startTemporal().catch((error: Error) => error);
@@ -30,9 +32,8 @@ const first = startWorker();
 const paying = once(first, "message");
 
 // #region temporal
-const client = new Client({ connection: await Connection.connect({ address }) }); // any other process
-const executor = createTemporalExecutor<{ refund: ReturnType<typeof refundGraph> }>({ client, taskQueue: "agents" });
-
+const client = new Client({ connection: await Connection.connect({ address }) });
+const executor = createTemporalExecutor<Graphs>({ client, taskQueue: "agents" });
 const run = await executor.execute("refund", { id, input });
 let { interrupts } = await executor.query(id, "state");
 while (interrupts.length === 0) ({ interrupts } = await executor.query(id, "state"));

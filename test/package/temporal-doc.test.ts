@@ -117,7 +117,7 @@ describe.skipIf(!hasServers)("the programs of docs/temporal.md, from a clean fol
 
   test("are typed", async () => {
     expect([...programs.keys()]).toEqual(
-      "graph.ts worker.ts client.ts start.ts answer.ts burst.ts queues.ts cancel.ts hand-over.ts stranded.ts".split(
+      "graph.ts worker.ts client.ts start.ts answer.ts burst.ts queues.ts cancel.ts hand-over.ts stranded.ts cloud.ts".split(
         " ",
       ),
     );

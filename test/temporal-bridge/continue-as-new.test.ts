@@ -1,6 +1,8 @@
 import { Annotation, START, StateGraph, interrupt } from "@langchain/langgraph";
 import { waitForSignal } from "perdure/nodes";
 import { createRunner } from "perdure/runner";
+import { createTemporalExecutor } from "perdure/temporal/client";
+import type { TemporalExecutor } from "perdure/temporal/client";
 import { z } from "zod";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { startTemporal } from "../support/temporal-server.ts";
@@ -63,10 +65,10 @@ describeWithTemporal("a run that continues as new", () => {
   });
 
   /** A run that continued as new while it waited, and has got words that it has not asked for yet. */
-  async function waitingOn() {
+  async function waitingOn(executor: TemporalExecutor<typeof made> = rig.executor) {
     const words = numbers(12);
     const input = { ...INPUT, rounds: words.length };
-    const run = await rig.executor.execute("deaf", { id: rig.newId(), input });
+    const run = await executor.execute("deaf", { id: rig.newId(), input });
     const [question] = (await rig.settled(run.id)).interrupts;
     for (const payload of words) await rig.executor.signal(run.id, { name: "word", payload });
     await expect.poll(async () => (await runsOfChain(rig.client, run.id, run.runId)).length).toBeGreaterThan(1);
@@ -105,6 +107,18 @@ describeWithTemporal("a run that continues as new", () => {
     expect((await rig.settled(run.id)).interrupts).toEqual([question]);
     await rig.executor.resume(run.id, { [question.id]: true });
     expect((await run.result()).said).toEqual(words);
+  });
+
+  it("shows by its search attributes too that it waits", async () => {
+    await rig.client.connection.operatorService.addSearchAttributes({
+      namespace: "default",
+      searchAttributes: { PerdureGraph: 2, PerdureStatus: 2 },
+    });
+    const { client, taskQueue } = rig;
+    const { run } = await waitingOn(createTemporalExecutor<typeof made>({ client, taskQueue, searchAttributes: true }));
+    const shown = async () => (await client.workflow.getHandle(run.id).describe()).searchAttributes;
+    await expect.poll(shown).toMatchObject({ PerdureGraph: ["deaf"], PerdureStatus: ["interrupted"] });
+    await rig.executor.cancel(run.id);
   });
 
   it("is cancelled while it waits, and its thread with it", async () => {

@@ -1,19 +1,23 @@
 import { execFile } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { interrupt } from "@langchain/langgraph";
 import { Client, Connection } from "@temporalio/client";
 import { NativeConnection, Worker } from "@temporalio/worker";
 import type { WorkerOptions } from "@temporalio/worker";
 import { openCheckpointer } from "perdure/checkpoint";
 import { PerdurePlugin as ClientPlugin, createTemporalExecutor } from "perdure/temporal/client";
+import type { TemporalExecutor } from "perdure/temporal/client";
 import { PerdurePlugin } from "perdure/temporal/worker";
-import { describe, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { collect } from "../support/collect.ts";
+import { oneNodeGraph } from "../support/one-node-graph.ts";
 import { describeWithTemporal } from "../support/temporal.ts";
 import { threeNodes } from "../support/three-nodes.ts";
 
 const checkpointer = await openCheckpointer("memory:");
-const graphs = { three: threeNodes().graph };
+const graphs = { three: threeNodes().graph, asks: oneNodeGraph(() => interrupt("go on?")).graph };
 const OURS = ["graphStart", "graphTasks", "graphAnswers", "graphClose"];
 
 describe("the worker's PerdurePlugin", () => {
@@ -63,12 +67,21 @@ describe("the worker's PerdurePlugin", () => {
 });
 
 describeWithTemporal("a worker and a client with a PerdurePlugin each", () => {
-  it("run graphs beside workflows of their own, and a plain client's runs are listed", async () => {
-    const taskQueue = `plugin-${crypto.randomUUID()}`;
+  const taskQueue = `plugin-${randomUUID()}`;
+  let native: NativeConnection;
+  let connection: Connection;
+  let client: Client;
+  let executor: TemporalExecutor<typeof graphs>;
+  let worker: Worker;
+  let running: Promise<void>;
+
+  beforeAll(async () => {
     const address = inject("temporalAddress");
-    const native = await NativeConnection.connect({ address });
-    const connection = await Connection.connect({ address });
-    const worker = await Worker.create({
+    native = await NativeConnection.connect({ address });
+    connection = await Connection.connect({ address });
+    client = new Client({ connection, plugins: [new ClientPlugin()] });
+    executor = createTemporalExecutor<typeof graphs>({ client, taskQueue });
+    worker = await Worker.create({
       connection: native,
       taskQueue,
       workflowsPath: fileURLToPath(new URL("own-workflows/index.ts", import.meta.url)),
@@ -82,22 +95,51 @@ describeWithTemporal("a worker and a client with a PerdurePlugin each", () => {
         }),
       },
     });
-    await worker.runUntil(async () => {
-      const client = new Client({ connection, plugins: [new ClientPlugin()] });
-      const own = { taskQueue, workflowId: `greet-${taskQueue}` };
-      expect(await client.workflow.execute("greet", { ...own, args: ["ann"] })).toBe("hello ann!");
-      const workflowId = `three-${taskQueue}`;
-      const args = [{ graph: "three", input: { log: "in" } }];
-      await client.workflow.start("runGraph", { taskQueue, workflowId, args });
-      const executor = createTemporalExecutor<typeof graphs>({ client, taskQueue });
-      expect(await executor.get<"three">(workflowId).result()).toEqual({ log: ["in", "a", "b", "c"] });
-      // a server lists runs a moment after they began
-      const listed = async () => (await collect(executor.list({ graph: "three" }))).map(({ id }) => id);
-      await expect.poll(listed).toContain(workflowId);
-      expect((await client.workflow.getHandle(own.workflowId).describe()).memo ?? {}).toEqual({});
-    });
+    running = worker.run();
+  });
+  afterAll(async () => {
+    worker.shutdown();
+    await running;
     await connection.close();
     await native.close();
+  });
+
+  /** The runs of a graph: a server lists them a moment after they began. */
+  const listed = (graph: string) => async () => (await collect(executor.list({ graph }))).map(({ id }) => id);
+
+  it("run graphs beside workflows of their own, and a plain client's runs are listed", async () => {
+    const own = { taskQueue, workflowId: `greet-${taskQueue}` };
+    expect(await client.workflow.execute("greet", { ...own, args: ["ann"] })).toBe("hello ann!");
+    const workflowId = `three-${taskQueue}`;
+    const args = [{ graph: "three", input: { log: "in" } }];
+    await client.workflow.start("runGraph", { taskQueue, workflowId, args });
+    expect(await executor.get<"three">(workflowId).result()).toEqual({ log: ["in", "a", "b", "c"] });
+    await expect.poll(listed("three")).toContain(workflowId);
+    expect((await client.workflow.getHandle(own.workflowId).describe()).memo ?? {}).toEqual({});
+  });
+
+  it("run a graph as a step of a workflow, which is answered as any other run", async () => {
+    const id = `asks-${taskQueue}`;
+    const own = { taskQueue, workflowId: `around-${id}` };
+    const around = await client.workflow.start("withGraph", { ...own, args: [id, { log: ["in"] }] });
+    await expect.poll(listed("asks")).toContain(id);
+    const asked = async () => (await executor.query(id, "state")).interrupts;
+    await expect.poll(asked).toMatchObject([{ kind: "input", value: "go on?" }]);
+    const [question] = await asked();
+    await executor.resume(id, { [question!.id]: "yes" });
+    expect(await around.result()).toEqual({ log: ["in", "yes"] });
+  });
+
+  it("give the graph's thread back when the workflow around it is cancelled", async () => {
+    const id = `given-back-${taskQueue}`;
+    const own = { taskQueue, workflowId: `around-${id}` };
+    const around = await client.workflow.start("withGraph", { ...own, args: [id, { log: ["in"] }] });
+    await expect.poll(listed("asks")).toContain(id);
+    await expect.poll(async () => (await executor.query(id, "state")).interrupts).toHaveLength(1);
+    await around.cancel();
+    await expect(around.result()).rejects.toThrow("Workflow execution cancelled");
+    await expect.poll(() => executor.get(id).status()).toBe("cancelled");
+    expect((await checkpointer.readRecord(id))?.owner).toBeUndefined();
   });
 });
 

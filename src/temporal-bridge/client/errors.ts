@@ -67,7 +67,8 @@ const AWAY = new Set([
 
 /** The server says so of an update that it gave to a worker, and that is in no history. */
 function isUnprocessed(error: unknown): boolean {
-  return error instanceof WorkflowUpdateFailedError && applicationFailure(error.cause)?.type === "UnprocessedUpdate";
+  const cause = error instanceof WorkflowUpdateFailedError ? innerFailure(error.cause) : undefined;
+  return cause instanceof ApplicationFailure && cause.type === "UnprocessedUpdate";
 }
 
 function isUnreachable(error: unknown): boolean {
@@ -80,14 +81,14 @@ function isUnreachable(error: unknown): boolean {
 }
 
 function failure(id: string, thrown: Error | undefined, error: Error): unknown {
-  const cause = applicationFailure(thrown);
-  if (isStopped(thrown)) {
+  const cause = innerFailure(thrown);
+  if (cause === undefined) return error;
+  if (!(cause instanceof ApplicationFailure)) {
     return new PerdureError("RUN_CANCELLED", `Run "${id}" was cancelled.`, {
       hint: "The thread stands where it was stopped: execute without an input goes on with it.",
       cause: error,
     });
   }
-  if (cause === undefined) return error;
   const { type, message } = cause;
   if (type === NODE_FAILED) {
     return new PerdureError("RUN_FAILED", `Run "${id}" failed: ${message}.`, {
@@ -100,21 +101,15 @@ function failure(id: string, thrown: Error | undefined, error: Error): unknown {
   return new PerdureError(type, plain(message, type, hint), { hint: hint ?? "", cause: error });
 }
 
-/** Also below what Temporal wraps around it: the activity of an answer that is cancelled with its run. */
-function isStopped(thrown: Error | undefined): boolean {
-  let inner: unknown = thrown;
-  while (inner instanceof Error && !(inner instanceof ApplicationFailure)) {
-    if (inner instanceof CancelledFailure || inner instanceof TerminatedFailure) return true;
+/** What is below that which Temporal wraps around it: a failure of the run's own, or that somebody stopped it. */
+function innerFailure(error: Error | undefined): ApplicationFailure | CancelledFailure | TerminatedFailure | undefined {
+  let inner: unknown = error;
+  while (inner instanceof Error) {
+    if (inner instanceof ApplicationFailure || inner instanceof CancelledFailure || inner instanceof TerminatedFailure)
+      return inner;
     inner = inner.cause;
   }
-  return false;
-}
-
-/** The failure below what Temporal wraps around it. */
-function applicationFailure(error: Error | undefined): ApplicationFailure | undefined {
-  let inner: unknown = error;
-  while (inner instanceof Error && !(inner instanceof ApplicationFailure)) inner = inner.cause;
-  return inner instanceof ApplicationFailure ? inner : undefined;
+  return undefined;
 }
 
 /** A PerdureError's message holds its code and hint; a new one adds them. */

@@ -71,6 +71,15 @@ export class Ledger {
     return (rows[0] as { begun: number }).begun;
   }
 
+  /** One of the processes that has begun so many nodes at least which are not finished. */
+  async inMiddleOfNodes(pids: readonly number[], nodes: number): Promise<number | undefined> {
+    const { rows } = await this.#pool.query(
+      "SELECT pid FROM ledger WHERE NOT finished AND pid = ANY ($1) GROUP BY pid HAVING count(token) >= $2 LIMIT 1",
+      [pids, nodes],
+    );
+    return (rows[0] as { pid: number } | undefined)?.pid;
+  }
+
   async charges(): Promise<{ readonly thread: string; readonly round: number }[]> {
     const { rows } = await this.#pool.query("SELECT thread, round FROM charges ORDER BY thread, round");
     return rows as { readonly thread: string; readonly round: number }[];

@@ -55,9 +55,16 @@ export async function runUnderKills(plan: KillPlan): Promise<{ runs: readonly Ki
       const next = (await ledger.begun()) + random.between(...nodesBetweenKills);
       while (!isOver && (await ledger.begun()) < next) await delay(10);
       await delay(random.between(0, 100));
-      if (isOver) return;
-      const index = random.between(0, workers.length);
-      const pid = workers[index]!.process.pid ?? 0;
+      const pids = workers.map((worker) => worker.process.pid ?? 0);
+      const inMiddleOfNodes = async (): Promise<number | undefined> => {
+        let pid: number | undefined;
+        while (!isOver && (pid = await ledger.inMiddleOfNodes(pids, 2)) === undefined) await delay(5);
+        return pid;
+      };
+      // every other time in the middle of nodes, so that some certainly die
+      const pid = kills % 2 === 0 ? await inMiddleOfNodes() : pids[random.between(0, pids.length)];
+      if (isOver || pid === undefined) return;
+      const index = pids.indexOf(pid);
       await workers[index]!.kill();
       kills += 1;
       await ledger.note("dead", pid);
