@@ -49,10 +49,18 @@ export interface WritesRow {
   readonly ends?: { readonly answers: number };
 }
 
+/** A record as it is stored. */
+export interface RecordRow {
+  readonly epoch: number;
+  readonly stored: StoredBytes;
+}
+
 /** One `put` or `putWrites`. */
 export interface Commit {
   readonly threadId: string;
   readonly condition: CommitCondition;
+  /** What the thread's record begins with. The commit is refused where the thread is there already, with a record to change. */
+  readonly record?: RecordRow;
   readonly checkpoint?: CheckpointRow;
   readonly blobs: readonly BlobRow[];
   readonly writes: readonly WritesRow[];

@@ -22,7 +22,8 @@ export interface VerdictRow {
 }
 
 /** The columns of the statement's parameters, each a list of objects as JSON; `n` says which commit a row is of. */
-const OPS = "n int4, thread_id text, thread int8, generation int4, epoch int8, on_head bool, parent_id text, head text";
+const OPS = `n int4, thread_id text, thread int8, generation int4, epoch int8, on_head bool, parent_id text, head text,
+    record_epoch int8, record_type text, record_at int4, record_length int4`;
 const PLACED = "type text, at int4, length int4";
 const CHECKPOINTS = `n int4, ns text, id text, parent_id text, lineages int8[], up_tos int4[], ${PLACED}`;
 const BLOBS = `n int4, lineage int8, start int4, ${PLACED}`;
@@ -53,8 +54,10 @@ export function flushStatement(
     FROM op o LEFT JOIN LATERAL (SELECT true AS is_there FROM ${threads} WHERE thread_id = o.thread_id LIMIT 1) t ON true
    WHERE t.is_there IS NULL
 ), made AS (
-  INSERT INTO ${threads} (thread_id, head)
-  SELECT thread_id, max(head COLLATE "C") FROM missing WHERE may_begin GROUP BY thread_id ORDER BY thread_id COLLATE "C"
+  INSERT INTO ${threads} (thread_id, head, epoch, record_type, record)
+  SELECT thread_id, max(head COLLATE "C"), coalesce(max(record_epoch), 0), max(record_type),
+         substr($1::bytea, max(record_at), max(record_length)) -- no two commits to one thread have a record
+    FROM missing WHERE may_begin GROUP BY thread_id ORDER BY thread_id COLLATE "C"
   ON CONFLICT DO NOTHING RETURNING thread_id, thread, generation, epoch
 `;
   const begun = `   UNION ALL
@@ -73,7 +76,7 @@ WITH op AS (
 ${options.begins ? begins : ""}), judged AS MATERIALIZED (
   SELECT o.n, l.thread_id, l.thread, l.generation, l.epoch, l.head, o.head AS next,
          (o.thread IS NULL OR (o.thread = l.thread AND o.generation = l.generation))
-     AND (o.epoch IS NULL OR o.epoch = l.epoch)
+     AND o.record_epoch IS NULL AND (o.epoch IS NULL OR o.epoch = l.epoch)
      AND (NOT o.on_head OR (o.parent_id IS NOT DISTINCT FROM l.head AND (l.head IS NULL OR o.head > l.head))) AS ok
     FROM op o JOIN locked l ON l.thread_id = o.thread_id
 ${options.begins ? begun : ""}), advanced AS (

@@ -31,7 +31,7 @@ export function flushValues(commits: readonly Commit[]): unknown[] {
     blobs.map((row) => ({ n, threadId, row, place: values.add(row.stored) })),
   );
   const byThread = Map.groupBy(placed, ({ threadId }) => threadId);
-  const threads = numbered.map(({ n, threadId, condition: { basis, epoch, onHead }, checkpoint }) => ({
+  const threads = numbered.map(({ n, threadId, condition: { basis, epoch, onHead }, checkpoint, record }) => ({
     n,
     thread_id: threadId,
     thread: basis?.thread,
@@ -40,6 +40,7 @@ export function flushValues(commits: readonly Commit[]): unknown[] {
     on_head: onHead,
     parent_id: checkpoint?.parentId,
     head: checkpoint?.ns === "" ? checkpoint.id : undefined,
+    ...(record === undefined ? {} : recordAt(record.epoch, values.add(record.stored))),
   }));
   const checkpoints = numbered.flatMap(({ n, checkpoint }) => {
     if (checkpoint === undefined) return [];
@@ -67,6 +68,10 @@ export function flushValues(commits: readonly Commit[]): unknown[] {
     }),
   );
   return [values.bytes(), ...[threads, checkpoints, blobs, writes].map((rows) => JSON.stringify(rows))];
+}
+
+function recordAt(record_epoch: number, { type: record_type, at: record_at, length: record_length }: Place): object {
+  return { record_epoch, record_type, record_at, record_length };
 }
 
 /** The blob that a task's result holds as it is: what a node returns for a list is what the list grows by. */

@@ -34,6 +34,7 @@ import { SqlOnce } from "../sql-once.ts";
 import { assertThreadId, findsNothing } from "../stored-id.ts";
 import type { ListPage, ListPageOptions, ListThreadsOptions, ListedInterrupt, ListedThread } from "../thread-lists.ts";
 import { copyPlaces } from "../thread-copy.ts";
+import { EMPTY_RECORD } from "../thread-record.ts";
 import type { ThreadRecord } from "../thread-record.ts";
 import { draftCheckpoint } from "./checkpoint-draft.ts";
 import type { CheckpointDraft } from "./checkpoint-draft.ts";
@@ -356,10 +357,7 @@ export class PostgresCheckpointer extends Checkpointer {
     };
     let verdict: Verdict;
     try {
-      verdict =
-        guard?.record === undefined && (guard?.onHead !== true || draft.row.ns === "")
-          ? await this.#writer.add(commit)
-          : await this.#transactions.putWith(place, commit, (client, alone) => this.#writer.flushOn(client, [alone]));
+      verdict = await this.#commit(place, commit);
     } catch (error) {
       if (codeOf(error) === SQL_STATE.uniqueViolation) return "taken";
       throw error;
@@ -367,6 +365,19 @@ export class PostgresCheckpointer extends Checkpointer {
     if (verdict.made) return draft.stored(verdict);
     assertGuard(place, "put", { head: verdict.head, epoch: verdict.epoch, next: draft.row.id });
     return "gone";
+  }
+
+  async #commit(place: CommitPlace, commit: Commit): Promise<Verdict> {
+    const { guard } = place;
+    const isRoot = commit.checkpoint?.ns === "";
+    if (guard?.record === undefined && (guard?.onHead !== true || isRoot)) return this.#writer.add(commit);
+    if (guard.record !== undefined && guard.onHead && isRoot && place.checkpointId === undefined) {
+      const record = guard.record(EMPTY_RECORD);
+      const stored = await this.#codec.dump(record);
+      const verdict = await this.#writer.add({ ...commit, record: { epoch: record.epoch, stored } });
+      if (verdict.made) return verdict;
+    }
+    return this.#transactions.putWith(place, commit, (client, alone) => this.#writer.flushOn(client, [alone]));
   }
 
   async #close(): Promise<void> {

@@ -87,9 +87,7 @@ export class ThreadTransactions {
     commit: Commit,
     flush: (client: SqlClient, commit: Commit) => Promise<(Verdict | undefined)[]>,
   ): Promise<Verdict> {
-    const { threadId, checkpointNs: ns, checkpointId: parentId, guard } = place;
-    // most often the first of its thread
-    if (ns === "" && parentId === undefined) await this.#driver.commit(this.#make, [threadId]);
+    const { threadId, checkpointNs: ns, guard } = place;
     return this.#withRow(threadId, async (client, row) => {
       const head = ns === "" ? (row.head ?? undefined) : await this.#headOf(client, row, ns);
       const next = commit.checkpoint?.id as string;

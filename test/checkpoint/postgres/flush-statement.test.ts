@@ -169,6 +169,38 @@ describeWithPostgres("a flush", () => {
     expect(rows).toEqual([]);
   });
 
+  it("makes threads with the records that their first commits bring, and none for the others", async () => {
+    const [withRecord, without] = [newThread(), newThread()];
+    const first = (threadId: string): Commit => commit(threadId, { checkpoint: checkpoint("c1") });
+    const record = { epoch: 3, stored: { type: null, bytes: Buffer.from('{"epoch":3}') } };
+    expect(await flush(beginning, [first(without), { ...first(withRecord), record }])).toMatchObject([
+      { made: true, epoch: 0 },
+      { made: true, epoch: 3 },
+    ]);
+    const { rows } = await client.query(
+      `SELECT epoch::int, record_type, convert_from(record, 'UTF8') AS record FROM ${tables.threads} WHERE thread_id = ANY ($1) ORDER BY epoch`,
+      [[withRecord, without]],
+    );
+    expect(rows).toEqual([
+      { epoch: 0, record_type: null, record: null },
+      { epoch: 3, record_type: null, record: '{"epoch":3}' },
+    ]);
+  });
+
+  it.each([
+    ["going", going],
+    ["beginning", beginning],
+  ])("refuses a commit with a first record in a thread that is there (%s)", async (_, statement) => {
+    const threadId = await thread();
+    const second = commit(threadId, {
+      checkpoint: checkpoint("c2"),
+      record: { epoch: 0, stored: { type: null, bytes: Buffer.from("{}") } },
+    });
+    expect(await flush(statement, [second])).toMatchObject([{ made: false, head: "c1" }]);
+    expect(await headsOf(threadId)).toEqual(["c1"]);
+    expect(await stored("checkpoints", threadId)).toBe(1);
+  });
+
   it("stores of a refused commit nothing, and of the one beside it in the thread all", async () => {
     const threadId = await thread();
     const whole = (id: string, epoch: number): Commit =>
