@@ -17,6 +17,8 @@ export function strictSerializer(serde: SerializerProtocol): SerializerProtocol 
   const reading = quick(serde);
   return {
     async dumpsTyped(value: unknown) {
+      const text = plainJson(value);
+      if (text !== undefined) return ["json", encoder.encode(text)];
       const [type, bytes] = await serde.dumpsTyped(value);
       if (type === "json" && typeof value !== "string") assertWritten(value, bytes);
       return [type, bytes];
@@ -25,7 +27,48 @@ export function strictSerializer(serde: SerializerProtocol): SerializerProtocol 
   };
 }
 
+const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+
+/** What is nested deeper may lead back to itself. */
+const MOST_LEVELS = 50;
+
+/**
+ * The JSON of a value that is nothing but JSON, which is what LangGraph's serializer writes of it: that asks a function about each
+ * part, which takes several times as long. Undefined for any other value.
+ */
+function plainJson(value: unknown): string | undefined {
+  if (!isPlain(value, MOST_LEVELS)) return undefined;
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined; // too long for a text
+  }
+}
+
+function isPlain(value: unknown, levels: number): boolean {
+  switch (typeof value) {
+    case "string":
+    case "number":
+    case "boolean":
+      return true;
+    case "object":
+      break;
+    default:
+      return false;
+  }
+  if (value === null) return true;
+  if (levels === 0 || "toJSON" in value || (value as { lg_name?: unknown }).lg_name === "Send") return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (Array.isArray(value)) {
+    if (prototype !== Array.prototype) return false;
+    for (let index = 0; index < value.length; index += 1) if (!isPlain(value[index], levels - 1)) return false;
+    return true;
+  }
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  for (const key of Object.keys(value)) if (!isPlain((value as Record<string, unknown>)[key], levels - 1)) return false;
+  return true;
+}
 
 /** Reads JSON at once where it can. */
 function quick(serde: SerializerProtocol): Pick<SerializerProtocol, "loadsTyped"> {
