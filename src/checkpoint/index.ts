@@ -20,7 +20,7 @@ export type {
   ThreadLock,
 } from "./checkpointer.ts";
 export type { PruneOptions, PruneResult } from "./prune-options.ts";
-export { EMPTY_RECORD, isSameRun, ownedBy } from "./thread-record.ts";
+export { EMPTY_RECORD, isSameRun, ownedBy, tookPart } from "./thread-record.ts";
 export type { RunRecord, StoredSignal, ThreadOwner, ThreadRecord } from "./thread-record.ts";
 export { openInterruptsOf } from "./open-interrupts.ts";
 export { dropKeptValue, keepValue, readKeptValue } from "./kept-value.ts";

@@ -72,6 +72,11 @@ export function isSameRun(owner: ThreadOwner, by: ThreadOwner | undefined): bool
   return owner.engine === by?.engine && owner.name === by.name && owner.runId === by.runId;
 }
 
+/** Whether the run owns the thread, or has done so. */
+export function tookPart({ owner, pastOwners = [] }: ThreadRecord, by: ThreadOwner): boolean {
+  return owner?.runId === by.runId || pastOwners.includes(by.runId);
+}
+
 /** The record of a copy of the thread: nobody drives that yet. */
 export function recordOfCopy({ owner: _owner, pastOwners: _past, ...record }: ThreadRecord): ThreadRecord {
   return { ...record, epoch: 0 };

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { isCommand } from "@langchain/langgraph";
-import { ownedBy } from "../checkpoint/index.ts";
+import { ownedBy, tookPart } from "../checkpoint/index.ts";
 import type { RunRecord, ThreadRecord, ThreadOwner } from "../checkpoint/index.ts";
 import { PerdureError } from "../errors/index.ts";
 import { commitAnswers, commitDue, commitSignals, nameAnswers } from "./answers.ts";
@@ -14,7 +14,7 @@ import { FailureJudge } from "./failure-judge.ts";
 import { threadInterrupted } from "./open-question.ts";
 import { DEFAULT_MAX_STEPS, driveConfig } from "./run-options.ts";
 import type { CallOptions, ContinueOptions, RunOptions, StartOptions, StepOptions } from "./run-options.ts";
-import { assertNotPast, assertOwner, isOwner } from "./thread-owner.ts";
+import { assertNotPast, assertOwner, isOwner, threadOwned } from "./thread-owner.ts";
 import { graphChanged, toThreadState } from "./thread-view.ts";
 import type { ThreadView } from "./thread-view.ts";
 
@@ -49,10 +49,13 @@ export class ThreadOperations {
     // After a loss the run's id tells whether the input is in.
     const { runId = randomUUID(), maxSteps = DEFAULT_MAX_STEPS } = options;
     const driven = await this.#drive(threadId, options, watch, (view, before) => {
-      assertStartable(threadId, view, before, options.owner);
-      if (view !== undefined && before.run?.id === runId) {
-        return options.drive === false ? undefined : this.#planToGoOn(view, options, true);
+      const isBegun = view !== undefined && before.run?.id === runId;
+      if (isBegun && options.owner !== undefined) {
+        assertBegunBy(threadId, before, options.owner);
+        if (options.drive === false) return undefined; // who has given it back since may still look
       }
+      assertStartable(threadId, view, before, options.owner);
+      if (isBegun) return options.drive === false ? undefined : this.#planToGoOn(view, options, true);
       const dropped = view === undefined ? undefined : this.#mayStart(view, options.supersede ?? false);
       const inputStep = (view?.step ?? -2) + 1; // as LangGraph counts
       const at = new Date(this.#driver.now()).toISOString();
@@ -65,9 +68,9 @@ export class ThreadOperations {
       });
       const lastStep = this.#lastStep({ ...before, run });
       // a deadline that is over lets no task of the turn begin
-      const isBegun = options.drive === false;
-      const deadline = isBegun ? -Infinity : undefined;
-      const endsAfter = isBegun ? inputStep + this.#driver.engine.inputSupersteps : undefined;
+      const begins = options.drive === false;
+      const deadline = begins ? -Infinity : undefined;
+      const endsAfter = begins ? inputStep + this.#driver.engine.inputSupersteps : undefined;
       const { owner, values = true } = options;
       const withoutValues = !values;
       const base = { input: { value: input }, runId, owner, record, retryFailed: false, inputStep, lastStep };
@@ -115,6 +118,7 @@ export class ThreadOperations {
     const { checkpointer, now } = this.#driver;
     await this.#driver.outlast(options.signal, async () => {
       const existing = await this.#driver.readExisting(threadId);
+      if (isGivenBack(existing, options)) return;
       assertOwner(threadId, existing.record, options.owner);
       if (existing.record.cancelled !== null && existing.tasks.length > 0) {
         await checkpointer.updateRecord(threadId, (record) =>
@@ -264,6 +268,16 @@ function assertStartable(
   if (by !== undefined) assertNotPast(threadId, record, by);
   const isOver = view !== undefined && view.tasks.length === 0;
   if (!isOver && record.owner !== undefined) assertOwner(threadId, record, by);
+}
+
+/** A turn that another run has begun, as one that a reset follows, is not taken for this one's. @throws THREAD_OWNED */
+function assertBegunBy(threadId: string, record: ThreadRecord, by: ThreadOwner): void {
+  if (!tookPart(record, by)) throw threadOwned(threadId, record.owner);
+}
+
+/** A done thread, which the owner may look at though it has given it back: it may not have heard of that. */
+function isGivenBack({ tasks, record }: ThreadView, { drive, owner }: RunOptions): boolean {
+  return drive === false && tasks.length === 0 && owner !== undefined && tookPart(record, owner);
 }
 
 /** A thread that no runner started is taken for one in its first turn. */

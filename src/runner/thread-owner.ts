@@ -26,7 +26,7 @@ const LAST_DRIVES_MS = 5_000;
 
 /** Refuses whoever is not the owner: of a thread that has one, and on behalf of one. @throws THREAD_OWNED */
 export function assertOwner(threadId: string, record: ThreadRecord, by: ThreadOwner | undefined): void {
-  if (!isOwner(record, by)) throw owned(threadId, record.owner);
+  if (!isOwner(record, by)) throw threadOwned(threadId, record.owner);
 }
 
 /** Whether the call may drive the thread: it has no owner, or is driven on behalf of its owner. */
@@ -36,7 +36,7 @@ export function isOwner({ owner }: ThreadRecord, by: ThreadOwner | undefined): b
 
 /** Refuses a run that was the owner before. @throws THREAD_OWNED */
 export function assertNotPast(threadId: string, { owner, pastOwners = [] }: ThreadRecord, by: ThreadOwner): void {
-  if (pastOwners.includes(by.runId)) throw owned(threadId, owner);
+  if (pastOwners.includes(by.runId)) throw threadOwned(threadId, owner);
 }
 
 /** See `runner.claim`. */
@@ -80,11 +80,12 @@ function claimed(threadId: string, record: ThreadRecord, { owner, takeOver }: Cl
   if (before !== undefined && isSameRun(before, owner)) return record;
   assertNotPast(threadId, record, owner);
   const isSuccessor = before?.engine === owner.engine && before.name === owner.name;
-  if (before !== undefined && !isSuccessor && takeOver !== true) throw owned(threadId, before);
+  if (before !== undefined && !isSuccessor && takeOver !== true) throw threadOwned(threadId, before);
   return { ...ownedBy(record, owner), epoch: record.epoch + 1 };
 }
 
-function owned(threadId: string, owner: ThreadOwner | undefined): PerdureError {
+/** Somebody else drives the thread. */
+export function threadOwned(threadId: string, owner: ThreadOwner | undefined): PerdureError {
   const driver = owner === undefined ? "no owner" : `run "${owner.runId}" of "${owner.name}" (${owner.engine})`;
   return new PerdureError("THREAD_OWNED", `Thread "${threadId}" is driven by ${driver}.`, {
     hint: "Use that engine's executor, have it release the thread, or take it over with runner.claim.",

@@ -1,4 +1,5 @@
-import { ownedBy } from "../../checkpoint/index.ts";
+import { setImmediate as turn } from "node:timers/promises";
+import { ownedBy, tookPart } from "../../checkpoint/index.ts";
 import type { ThreadOwner, ThreadRecord } from "../../checkpoint/index.ts";
 import { PerdureError, isPerdureError } from "../../errors/index.ts";
 import type { RunPlace } from "../shared/protocol.ts";
@@ -17,7 +18,6 @@ export async function owning<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   try {
-    if (place.checkpointId === undefined) await refuseTurnOfOthers(graph, scope, place);
     return await work();
   } catch (error) {
     // what keeps it busy may be what another run of the workflow has left under way, which nobody has told yet to stop
@@ -45,21 +45,31 @@ export async function releaseAtEnd({ checkpointer }: HostedGraph, { threadId, ow
   });
 }
 
-/** Refuses to begin a turn that another run has begun: a reset to before the first activity was done begins it anew. */
-async function refuseTurnOfOthers(
+/**
+ * Refuses to take up a turn that another run has begun: a reset to before the first activity was done begins it anew.
+ * @throws THREAD_OWNED
+ */
+export async function refuseTurnOfOthers(
   { checkpointer }: HostedGraph,
   { threadId, owner }: ActivityScope,
-  { turnId }: RunPlace,
+  turnId: string,
 ): Promise<void> {
   const record = await checkpointer.readRecord(threadId);
   if (record?.run?.id === turnId && !tookPart(record, owner)) throw strange(threadId, owner);
 }
 
-async function becomeOwner(graph: HostedGraph, { threadId, owner }: ActivityScope, place: RunPlace): Promise<void> {
+async function becomeOwner(
+  graph: HostedGraph,
+  { threadId, owner, signal }: ActivityScope,
+  place: RunPlace,
+): Promise<void> {
   const { runner, checkpointer } = graph;
+  await turn(); // a process that stood still notices it by its timers: another run may have begun meanwhile
+  signal.throwIfAborted();
   const record = await checkpointer.readRecord(threadId);
   if (record?.owner?.runId === owner.runId) return; // another activity of the run was faster
-  if (tookPart(record, owner)) throw strange(threadId, owner); // what is left of a run that another one follows
+  // what is left of a run that another one follows
+  if (record !== undefined && tookPart(record, owner)) throw strange(threadId, owner);
   const seen = await seenBy(graph, threadId, record, place);
   if (seen === undefined) {
     await runner.claim(threadId, { owner });
@@ -92,10 +102,6 @@ async function seenBy(
     if (step === record.run.inputStep) return id;
   }
   return undefined;
-}
-
-function tookPart(record: ThreadRecord | undefined, { runId }: ThreadOwner): boolean {
-  return record?.owner?.runId === runId || record?.pastOwners?.includes(runId) === true;
 }
 
 function strange(threadId: string, { name, runId }: ThreadOwner): PerdureError {

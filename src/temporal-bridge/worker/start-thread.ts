@@ -1,18 +1,26 @@
+import { PerdureError } from "../../errors/index.ts";
 import type { StartRequest } from "../shared/protocol.ts";
 import { GRAPH_CHANGED } from "../shared/names.ts";
 import { GONE } from "../shared/wire-codec.ts";
 import type { ActivityScope } from "./activity-scope.ts";
 import type { HostedGraph, HostedState } from "./hosted-graph.ts";
+import { refuseTurnOfOthers } from "./owning.ts";
 
 /** Commits the input of a turn, or takes the thread as it stands; runs nothing. */
 export async function startThread(
-  { runner, codec }: HostedGraph,
-  { threadId, owner, signal }: ActivityScope,
+  graph: HostedGraph,
+  scope: ActivityScope,
   { input, supersede, maxSteps, turnId }: StartRequest,
 ): Promise<HostedState> {
-  if (input === undefined) return withFailedAgain(await runner.continue(threadId, { owner, drive: false, signal }));
-  const value = await codec.decode(input);
-  if (value === GONE) return runner.inspect(threadId); // an attempt before has committed it
+  const { runner, codec } = graph;
+  const { threadId, owner, signal } = scope;
+  const value = input === undefined ? undefined : await codec.decode(input);
+  if (value === undefined || value === GONE) await refuseTurnOfOthers(graph, scope, turnId);
+  if (value === undefined) return withFailedAgain(await runner.continue(threadId, { owner, drive: false, signal }));
+  if (value === GONE) {
+    await assertCommitted(graph, threadId, turnId);
+    return runner.inspect(threadId);
+  }
   const state = await runner.start(threadId, value, {
     owner,
     drive: false,
@@ -24,6 +32,18 @@ export async function startThread(
   });
   await codec.drop([input]);
   return state;
+}
+
+/** A kept input is dropped when an attempt before has committed it, and when the run ended before one could. */
+async function assertCommitted({ checkpointer }: HostedGraph, threadId: string, turnId: string): Promise<void> {
+  if ((await checkpointer.readRecord(threadId))?.run?.id === turnId) return;
+  throw new PerdureError(
+    "CHECKPOINT_NOT_FOUND",
+    `The input of run "${turnId}" of thread "${threadId}" is not kept any more.`,
+    {
+      hint: "The run ended before its input was stored, and was reset. Execute it again, with its input.",
+    },
+  );
 }
 
 /** Who goes on with a thread tries again what failed. */
