@@ -75,6 +75,8 @@ export interface PregelNodeLike {
   readonly subgraphs?: readonly unknown[];
   /** What it was made of: for a subgraph, that graph. */
   readonly bound?: unknown;
+  /** What writes its result to the channels. */
+  readonly writers?: readonly unknown[];
   getNode(): TaskRunnable | undefined;
 }
 
@@ -238,11 +240,64 @@ function withRun(node: PregelNodeLike, wrap: (run: TaskRunnable) => TaskRunnable
     if (wrapped === undefined) {
       const run = node.getNode();
       if (run === undefined) return undefined;
-      wrapped = wrap(run);
+      wrapped = wrap(node.writers?.length ? withPlainWriters(run) : run);
     }
     return wrapped;
   };
   return copy;
+}
+
+/**
+ * A node whose result LangGraph's own functions map to the channels without a LangChain context for each of them: to make
+ * one takes longer than the mapping. The node and its routers have theirs as ever.
+ * @param run LangChain's sequence of the node and its writers
+ */
+function withPlainWriters(run: TaskRunnable & Partial<NodeAndWriters>): TaskRunnable {
+  const { first, middle, last } = run;
+  if (first === undefined || !Array.isArray(middle) || last === undefined) return run;
+  const copy = Object.assign(Object.create(Object.getPrototypeOf(run) as object) as TaskRunnable, run);
+  return Object.assign(copy, { middle: middle.map(plainWriter), last: plainWriter(last) });
+}
+
+interface NodeAndWriters {
+  readonly first: TaskRunnable;
+  readonly middle: readonly TaskRunnable[];
+  readonly last: TaskRunnable;
+}
+
+/** What writes to channels: each value as it is, or what a function makes of it. */
+interface ChannelWriteLike extends TaskRunnable {
+  readonly writes: readonly { readonly mapper?: Partial<MapperLike> }[];
+  _write(input: unknown, config: TaskConfig): Promise<unknown>;
+}
+
+interface MapperLike extends TaskRunnable {
+  /** Whether it is told to tracing. */
+  readonly trace: boolean;
+  /** Whether a Runnable that it returns is invoked. */
+  readonly recurse: boolean;
+  func(input: unknown, config: TaskConfig): unknown;
+}
+
+function plainWriter(writer: TaskRunnable): TaskRunnable {
+  if (!isChannelWrite(writer) || !writer.writes.every(({ mapper }) => mapper === undefined || isPlain(mapper)))
+    return writer;
+  const copy = Object.create(writer) as ChannelWriteLike;
+  const writes = writer.writes.map((write) => {
+    const mapper = write.mapper as MapperLike | undefined;
+    if (mapper === undefined) return write;
+    const invoke = async (input: unknown, config: TaskConfig): Promise<unknown> => mapper.func(input, config);
+    return { ...write, mapper: Object.assign(Object.create(mapper) as MapperLike, { invoke }) };
+  });
+  return Object.assign(copy, { writes, invoke: (input: unknown, config: TaskConfig) => copy._write(input, config) });
+}
+
+function isPlain({ trace, recurse, func }: Partial<MapperLike>): boolean {
+  return trace === false && recurse === false && typeof func === "function";
+}
+
+function isChannelWrite(writer: TaskRunnable & Partial<ChannelWriteLike>): writer is ChannelWriteLike {
+  return Array.isArray(writer.writes) && typeof writer._write === "function";
 }
 
 /** The tasks of a checkpoint and its state; `applyFinished` adds what finished tasks wrote to the state. */
