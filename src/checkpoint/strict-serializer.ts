@@ -47,16 +47,8 @@ function plainJson(value: unknown): string | undefined {
 }
 
 function isPlain(value: unknown, levels: number): boolean {
-  switch (typeof value) {
-    case "string":
-    case "number":
-    case "boolean":
-      return true;
-    case "object":
-      break;
-    default:
-      return false;
-  }
+  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return true;
+  if (typeof value !== "object") return false;
   if (value === null) return true;
   if (levels === 0 || "toJSON" in value || (value as { lg_name?: unknown }).lg_name === "Send") return false;
   const prototype: unknown = Object.getPrototypeOf(value);

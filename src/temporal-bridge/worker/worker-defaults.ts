@@ -6,6 +6,8 @@ import type { WorkerOptions } from "@temporalio/worker";
 export const WORKER_DEFAULTS = {
   /** A server that does not tell workers of a cancel by itself says so in answer to a heartbeat. */
   maxHeartbeatThrottleInterval: 2_000,
+  /** How long a run waits for the worker that knew it, which may be dead, before another one reads it up. Temporal's own is 10 s. */
+  stickyQueueScheduleToStartTimeout: 5_000,
 } as const;
 
 /**
