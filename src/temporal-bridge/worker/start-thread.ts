@@ -15,8 +15,8 @@ export async function startThread(
   const { runner, codec } = graph;
   const { threadId, owner, signal } = scope;
   const value = input === undefined ? undefined : await codec.decode(input);
-  if (value === undefined || value === GONE) await refuseTurnOfOthers(graph, scope, turnId);
-  if (value === undefined) return withFailedAgain(await runner.continue(threadId, { owner, drive: false, signal }));
+  if (input === undefined || value === GONE) await refuseTurnOfOthers(graph, scope, turnId);
+  if (input === undefined) return withFailedAgain(await runner.continue(threadId, { owner, drive: false, signal }));
   if (value === GONE) {
     await assertCommitted(graph, threadId, turnId);
     return runner.inspect(threadId);
