@@ -47,15 +47,17 @@ export async function releaseAtEnd({ checkpointer }: HostedGraph, { threadId, ow
 
 /**
  * Refuses to take up a turn that another run has begun: a reset to before the first activity was done begins it anew.
+ * Returns the thread's record.
  * @throws THREAD_OWNED
  */
 export async function refuseTurnOfOthers(
   { checkpointer }: HostedGraph,
   { threadId, owner }: ActivityScope,
   turnId: string,
-): Promise<void> {
+): Promise<ThreadRecord | undefined> {
   const record = await checkpointer.readRecord(threadId);
   if (record?.run?.id === turnId && !tookPart(record, owner)) throw strange(threadId, owner);
+  return record;
 }
 
 async function becomeOwner(

@@ -15,10 +15,11 @@ export async function startThread(
   const { runner, codec } = graph;
   const { threadId, owner, signal } = scope;
   const value = input === undefined ? undefined : await codec.decode(input);
-  if (input === undefined || value === GONE) await refuseTurnOfOthers(graph, scope, turnId);
-  if (input === undefined) return withFailedAgain(await runner.continue(threadId, { owner, drive: false, signal }));
-  if (value === GONE) {
-    await assertCommitted(graph, threadId, turnId);
+  if (input === undefined || value === GONE) {
+    const record = await refuseTurnOfOthers(graph, scope, turnId);
+    if (input === undefined) return withFailedAgain(await runner.continue(threadId, { owner, drive: false, signal }));
+    // a kept input is dropped when an attempt before has committed it, and when the run ended before one could
+    if (record?.run?.id !== turnId) throw inputGone(threadId, turnId);
     return runner.inspect(threadId);
   }
   const state = await runner.start(threadId, value, {
@@ -34,16 +35,11 @@ export async function startThread(
   return state;
 }
 
-/** A kept input is dropped when an attempt before has committed it, and when the run ended before one could. */
-async function assertCommitted({ checkpointer }: HostedGraph, threadId: string, turnId: string): Promise<void> {
-  if ((await checkpointer.readRecord(threadId))?.run?.id === turnId) return;
-  throw new PerdureError(
-    "CHECKPOINT_NOT_FOUND",
-    `The input of run "${turnId}" of thread "${threadId}" is not kept any more.`,
-    {
-      hint: "The run ended before its input was stored, and was reset. Execute it again, with its input.",
-    },
-  );
+function inputGone(threadId: string, turnId: string): PerdureError {
+  const message = `The input of run "${turnId}" of thread "${threadId}" is not kept any more.`;
+  return new PerdureError("CHECKPOINT_NOT_FOUND", message, {
+    hint: "The run ended before its input was stored, and was reset. Execute it again, with its input.",
+  });
 }
 
 /** Who goes on with a thread tries again what failed. */
