@@ -28,10 +28,13 @@ const asking: ThreadReport = {
   tasks: {},
   interrupts: [{ id: "question", kind: "input", node: "a", value: "?" }],
 };
-const done = (checkpointId: string, values: unknown): ThreadReport => {
-  const report: ThreadReport = { ...ready, status: "done", checkpointId, tasks: {} };
-  return { ...report, result: { values } };
-};
+const done = (checkpointId: string, values: unknown): ThreadReport => ({
+  ...ready,
+  status: "done",
+  checkpointId,
+  tasks: {},
+  result: { values },
+});
 const refused = (type: string): ApplicationFailure => ApplicationFailure.nonRetryable("as scripted", type);
 
 /** The workflow of a run, with activities that say what the test has them say. */
