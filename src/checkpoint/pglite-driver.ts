@@ -10,6 +10,11 @@ const SERIALIZERS = {
   [BYTEA]: (value: Uint8Array) => `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex")}`,
 };
 
+/** After so many statements timers and sockets have their turn: PGlite answers within the one of whoever asks. */
+const STATEMENTS_IN_A_TURN = 32;
+/** The clock's own: a program that tests with a fake one would wait forever. */
+const { setImmediate: soon } = globalThis;
+
 /**
  * Statements over PGlite. It is one connection for everybody, so transactions go through PGlite's
  * own `transaction`, which holds off every other statement until it ends, also those of the
@@ -21,6 +26,7 @@ export class PgliteDriver implements SqlDriver {
   readonly #owned: boolean;
   /** It runs in this process. */
   readonly losses = 0;
+  #statements = 0;
 
   /** @param options.owned Whether `close` closes the database. */
   constructor(database: PGliteInterface, address: DatabaseAddress, options: { readonly owned: boolean }) {
@@ -53,6 +59,8 @@ export class PgliteDriver implements SqlDriver {
     statement: string | NamedStatement,
     values: readonly unknown[] = [],
   ): Promise<SqlResult<Row>> {
+    this.#statements += 1;
+    if (this.#statements % STATEMENTS_IN_A_TURN === 0) await new Promise<void>((resolve) => soon(resolve));
     try {
       return await on.query<Row>(
         typeof statement === "string" ? statement : statement.text,

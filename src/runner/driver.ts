@@ -10,6 +10,7 @@ import type { DrivePlan } from "./drive-plan.ts";
 import type { Engine } from "./engine.ts";
 import { KnownTasks } from "./known-tasks.ts";
 import { LiveDrives } from "./live-drives.ts";
+import { nextTurn } from "./next-turn.ts";
 import { Outage, outlast } from "./outage.ts";
 import { isOwner } from "./thread-owner.ts";
 import { isUncommitted, readExistingThread, readThread, readThreadAndRecord } from "./thread-view.ts";
@@ -219,13 +220,16 @@ export class Driver {
     }
   }
 
-  #lock(
+  async #lock(
     threadId: string,
     mode: "exclusive" | "shared",
     wait: boolean,
     signal: AbortSignal | undefined,
   ): Promise<ThreadLock | undefined> {
-    return this.checkpointer.lockThread(threadId, { mode, wait, signal });
+    const lock = await this.checkpointer.lockThread(threadId, { mode, wait, signal });
+    // A store in this process answers within the turn: who asks again and again would let whoever has it never go on.
+    if (lock === undefined) await nextTurn();
+    return lock;
   }
 }
 
@@ -252,7 +256,7 @@ function placeOf(view: ThreadView | undefined): string {
  */
 async function lossBehind(error: unknown, lock: ThreadLock): Promise<unknown> {
   if (!isConflict(error)) return error;
-  await new Promise(setImmediate);
+  await nextTurn();
   return lock.lost.aborted ? lock.lost.reason : error;
 }
 

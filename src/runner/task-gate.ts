@@ -4,14 +4,11 @@ import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 import { beginAttempt } from "../nodes/index.ts";
 import type { DriveSaver } from "./drive-saver.ts";
 import type { FailureJudge } from "./failure-judge.ts";
+import { nextTurn } from "./next-turn.ts";
 import { BREAKPOINT_INSIDE } from "./pending-writes.ts";
 import { TaskSlots } from "./task-slots.ts";
 import { PREGEL_KEY, goingOn } from "./pregel.ts";
 import type { PregelNodeLike, TaskConfig, TaskRunnable } from "./pregel.ts";
-
-/** The clock's own: a program that tests with a fake one would wait forever. */
-const { setImmediate: soon } = globalThis;
-const turn = (): Promise<void> => new Promise((resolve) => soon(resolve));
 
 /** Which tasks a drive may run. */
 export interface GatePlan {
@@ -125,7 +122,7 @@ export class TaskGate {
     this.#watcher?.started(task);
     try {
       const output = await run.invoke(input, this.#shield(config, gatedNode));
-      if (this.#watcher !== undefined) await turn(); // what the node has streamed is told before its end
+      if (this.#watcher !== undefined) await nextTurn(); // what the node has streamed is told before its end
       this.signal.throwIfAborted(); // I7: too late
       this.#ended.add(id);
       this.#watcher?.ended(task, undefined);

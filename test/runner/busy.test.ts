@@ -1,5 +1,6 @@
 /** I4: driving a thread is exclusive; committing an answer or a signal never waits. */
 import { START, StateGraph, interrupt } from "@langchain/langgraph";
+import { isPerdureError } from "perdure/errors";
 import { waitForSignal } from "perdure/nodes";
 import { createRunner } from "perdure/runner";
 import type { ThreadState } from "perdure/runner";
@@ -100,6 +101,29 @@ describe("while a thread is driven", () => {
     const asked = await started;
     await expect(second).rejects.toMatchObject({ code: "THREAD_INTERRUPTED" });
     expect(await runner.inspect("t")).toEqual(asked);
+  });
+});
+
+describeOnEachCheckpointer("a call that finds a thread busy", (store) => {
+  test("lets whoever drives it go on, made again and again without a pause", async () => {
+    const graph = new StateGraph(TextLog)
+      .addNode("work", async () => {
+        await new Promise(setImmediate);
+        return { log: "worked" };
+      })
+      .addEdge(START, "work");
+    const runner = createRunner(graph, { name: "driver", checkpointer: store.checkpointer });
+    const thread = store.newThread();
+    const started = runner.start(thread, {});
+    let state: ThreadState | undefined;
+    for (let calls = 0; state === undefined && calls < 1_000; calls += 1) {
+      state = await runner.continue(thread).catch((error: unknown) => {
+        if (!isPerdureError(error, "THREAD_BUSY") && !isPerdureError(error, "THREAD_NOT_FOUND")) throw error;
+        return undefined;
+      });
+    }
+    expect(state).toMatchObject({ status: "done", values: { log: ["worked"] } });
+    expect(await started).toEqual(state);
   });
 });
 
