@@ -8,6 +8,7 @@ import type { RunnableConfig } from "@langchain/core/runnables";
 import { z } from "zod";
 import { PerdureError } from "../errors/index.ts";
 import type { GraphNames } from "./missing-nodes.ts";
+import { withPlainWriters } from "./plain-writers.ts";
 import { TupleSaver } from "./tuple-saver.ts";
 
 /** Keys LangGraph uses inside `configurable`. */
@@ -92,6 +93,8 @@ export interface PregelLike {
   readonly outputChannels: string | readonly string[];
   /** Long-term memory that it was compiled with. */
   readonly store?: unknown;
+  /** What a StateGraph was compiled from: conditional edges by the node that they lead from. */
+  readonly builder?: { readonly branches?: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
   /** From `withConfig`. */
   readonly config?: RunnableConfig;
   readonly interruptBefore?: readonly string[] | "*";
@@ -155,7 +158,10 @@ export function withNodes(
 ): PregelLike {
   const nodes: Record<string, PregelNodeLike> = {};
   for (const [name, node] of Object.entries(pregel.nodes)) {
-    nodes[name] = name === START_NODE ? node : withRun(withSubgraph(node), (run) => wrap(name, node, run));
+    nodes[name] =
+      name === START_NODE
+        ? node
+        : withRun(withSubgraph(node), hasRouters(pregel, name), (run) => wrap(name, node, run));
   }
   const construct = pregel.constructor as new (fields: object) => PregelLike & Validating;
   return refusingBadInput(
@@ -224,7 +230,7 @@ function withSubgraph(node: PregelNodeLike): PregelNodeLike {
   if (!isPregel(bound) || typeof bound.nodes !== "object") return node; // a RemoteGraph has no nodes
   const nodes: Record<string, PregelNodeLike> = {};
   for (const [name, inner] of Object.entries(bound.nodes)) {
-    nodes[name] = withRun(withSubgraph(inner), (run) => ({
+    nodes[name] = withRun(withSubgraph(inner), hasRouters(bound, name), (run) => ({
       invoke: (input, config) => run.invoke(input, goingOn(config)),
     }));
   }
@@ -233,71 +239,23 @@ function withSubgraph(node: PregelNodeLike): PregelNodeLike {
   return Object.assign(Object.create(Object.getPrototypeOf(node)) as PregelNodeLike, node, { bound: subgraph });
 }
 
-function withRun(node: PregelNodeLike, wrap: (run: TaskRunnable) => TaskRunnable): PregelNodeLike {
+/** Whether conditional edges lead from the node; who attached some to the compiled graph is not known here. */
+function hasRouters({ builder }: PregelLike, name: string): boolean {
+  return builder?.branches === undefined || Object.keys(builder.branches[name] ?? {}).length > 0;
+}
+
+function withRun(node: PregelNodeLike, hasRouters: boolean, wrap: (run: TaskRunnable) => TaskRunnable): PregelNodeLike {
   const copy = Object.assign(Object.create(Object.getPrototypeOf(node)) as PregelNodeLike, node);
   let wrapped: TaskRunnable | undefined;
   copy.getNode = () => {
     if (wrapped === undefined) {
       const run = node.getNode();
       if (run === undefined) return undefined;
-      wrapped = wrap(node.writers?.length ? withPlainWriters(run) : run);
+      wrapped = wrap(node.writers?.length ? withPlainWriters(run, hasRouters) : run);
     }
     return wrapped;
   };
   return copy;
-}
-
-/**
- * A node whose result LangGraph's own functions map to the channels without a LangChain context for each of them: to make
- * one takes longer than the mapping. The node and its routers have theirs as ever.
- * @param run LangChain's sequence of the node and its writers
- */
-function withPlainWriters(run: TaskRunnable & Partial<NodeAndWriters>): TaskRunnable {
-  const { first, middle, last } = run;
-  if (first === undefined || !Array.isArray(middle) || last === undefined) return run;
-  const copy = Object.assign(Object.create(Object.getPrototypeOf(run) as object) as TaskRunnable, run);
-  return Object.assign(copy, { middle: middle.map(plainWriter), last: plainWriter(last) });
-}
-
-interface NodeAndWriters {
-  readonly first: TaskRunnable;
-  readonly middle: readonly TaskRunnable[];
-  readonly last: TaskRunnable;
-}
-
-/** What writes to channels: each value as it is, or what a function makes of it. */
-interface ChannelWriteLike extends TaskRunnable {
-  readonly writes: readonly { readonly mapper?: Partial<MapperLike> }[];
-  _write(input: unknown, config: TaskConfig): Promise<unknown>;
-}
-
-interface MapperLike extends TaskRunnable {
-  /** Whether it is told to tracing. */
-  readonly trace: boolean;
-  /** Whether a Runnable that it returns is invoked. */
-  readonly recurse: boolean;
-  func(input: unknown, config: TaskConfig): unknown;
-}
-
-function plainWriter(writer: TaskRunnable): TaskRunnable {
-  if (!isChannelWrite(writer) || !writer.writes.every(({ mapper }) => mapper === undefined || isPlain(mapper)))
-    return writer;
-  const copy = Object.create(writer) as ChannelWriteLike;
-  const writes = writer.writes.map((write) => {
-    const mapper = write.mapper as MapperLike | undefined;
-    if (mapper === undefined) return write;
-    const invoke = async (input: unknown, config: TaskConfig): Promise<unknown> => mapper.func(input, config);
-    return { ...write, mapper: Object.assign(Object.create(mapper) as MapperLike, { invoke }) };
-  });
-  return Object.assign(copy, { writes, invoke: (input: unknown, config: TaskConfig) => copy._write(input, config) });
-}
-
-function isPlain({ trace, recurse, func }: Partial<MapperLike>): boolean {
-  return trace === false && recurse === false && typeof func === "function";
-}
-
-function isChannelWrite(writer: TaskRunnable & Partial<ChannelWriteLike>): writer is ChannelWriteLike {
-  return Array.isArray(writer.writes) && typeof writer._write === "function";
 }
 
 /** The tasks of a checkpoint and its state; `applyFinished` adds what finished tasks wrote to the state. */
