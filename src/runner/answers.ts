@@ -4,7 +4,7 @@ import { answerProblem, isDueAnswer } from "../nodes/index.ts";
 import type { DueAnswer } from "../nodes/index.ts";
 import type { Question } from "./open-question.ts";
 import { assertOwner } from "./thread-owner.ts";
-import { graphChanged } from "./thread-view.ts";
+import { graphChanged } from "./missing-nodes.ts";
 import type { ThreadView } from "./thread-view.ts";
 
 /**

@@ -82,6 +82,7 @@ export async function driveOnce(parts: DriveParts, drive: Drive): Promise<Driven
     plannedOn: view?.checkpointId,
     ranToEnd: (taskId) => ended.has(taskId),
     onInterrupt: (asked) => context.watch?.asked(asked),
+    missingNodes: (head) => engine.missingNodes(head),
     onFailure: (error) => stop.abort(error),
     spares: plan.judge && ((taskId, failure) => plan.judge?.spares(taskId, failure) === true),
   });

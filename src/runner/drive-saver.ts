@@ -13,9 +13,10 @@ import { COMMIT_KEY, storedInterrupts } from "../checkpoint/index.ts";
 import type { Checkpointer, CommitGuard, ThreadRecord } from "../checkpoint/index.ts";
 import { PerdureError, isPerdureError } from "../errors/index.ts";
 import type { OnceCommitter } from "../nodes/index.ts";
+import { graphChanged } from "./missing-nodes.ts";
 import { BREAKPOINT_INSIDE } from "./pending-writes.ts";
 import type { StoredError, StoredInterrupt, TaskWrites } from "./pending-writes.ts";
-import { CHANNEL, beginAnew, isResult } from "./pregel.ts";
+import { CHANNEL, PREGEL_KEY, beginAnew, isResult } from "./pregel.ts";
 
 /** What a drive may commit, and who hears of it. */
 export interface DriveSaverOptions {
@@ -39,6 +40,8 @@ export interface DriveSaverOptions {
   readonly onInterrupt: (asked: AskedInterrupt) => void;
   /** Whether a failure is not to be stored, because the caller will try the task again. */
   readonly spares?: ((taskId: string, error: unknown) => boolean) | undefined;
+  /** Nodes where a subgraph goes next and which it has not any more; absent where nothing runs. */
+  readonly missingNodes?: ((head: CheckpointTuple) => readonly string[]) | undefined;
   /** A commit failed: the drive must stop. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -168,11 +171,24 @@ export class DriveSaver extends BaseCheckpointSaver {
     if (isKnown && ns === "" && id === undefined) return this.#options.head;
     const tuple = withoutBareAnswers(await this.#reached(this.#options.checkpointer.getTuple(config)));
     if (!isBegun && ns === "" && id === undefined) this.#assertPlannedOn(tuple?.checkpoint.id);
-    if (tuple !== undefined) beginAnew(config, tuple);
+    if (tuple !== undefined && ns !== "") {
+      beginAnew(config, tuple);
+      if (config.configurable?.[PREGEL_KEY.resuming] === true) this.#assertKnown(tuple);
+    }
     for (const [taskId, channel, value] of tuple?.pendingWrites ?? []) {
       if (channel === CHANNEL.resume && Array.isArray(value)) this.#answersRead.set(taskId, value.length);
     }
     return tuple;
+  }
+
+  /** LangGraph would take a subgraph for done that goes on at a node which it has not any more. */
+  #assertKnown(head: CheckpointTuple): void {
+    const { missingNodes, threadId, onFailure } = this.#options;
+    const missing = missingNodes?.(head) ?? [];
+    if (missing.length === 0) return;
+    const error = graphChanged(threadId, missing);
+    onFailure(error);
+    throw error;
   }
 
   /** I4: LangGraph puts its first checkpoint on the head it reads, so that has to be the one we looked at. */

@@ -1,7 +1,10 @@
+import { EMPTY_RECORD } from "../checkpoint/index.ts";
 import type { Checkpointer, ListedThread } from "../checkpoint/index.ts";
 import { missingNodes } from "./missing-nodes.ts";
 import type { DrivableGraph } from "./graph-types.ts";
 import { namesOf, toPregel } from "./pregel.ts";
+import { PregelEngine } from "./pregel-engine.ts";
+import { viewOf } from "./thread-view.ts";
 
 /** Options of {@link findStrandedThreads}. */
 export interface FindStrandedOptions {
@@ -15,7 +18,7 @@ export interface FindStrandedOptions {
 /** A thread that a graph can't go on with. */
 export interface StrandedThread {
   readonly threadId: string;
-  /** Where it goes next, and the graph has no such node. */
+  /** Where it goes next, and the graph has no such node. One of a subgraph has that before it, as "review|ask". */
   readonly nodes: readonly string[];
 }
 
@@ -25,7 +28,8 @@ const PAGE = 1_000;
 
 /**
  * Lists the threads that would fail with GRAPH_CHANGED when this graph were deployed: their next nodes are not in it.
- * Runs nothing; reads the newest checkpoint of each thread. A thread that moves on meanwhile may be listed for where it was.
+ * Runs nothing; reads the newest checkpoint of each thread, and those of its subgraphs where one waits for an answer. A thread
+ * that moves on meanwhile may be listed for where it was.
  * @throws GRAPH_UNSUPPORTED
  *
  * @example
@@ -37,9 +41,13 @@ export async function* findStrandedThreads(
   { only = () => true }: FindStrandedOptions = {},
 ): AsyncGenerator<StrandedThread> {
   const names = namesOf(toPregel(graph));
+  const engine = new PregelEngine(graph, checkpointer);
   const look = async ({ threadId }: ListedThread): Promise<StrandedThread> => {
     const head = await checkpointer.getTuple({ configurable: { thread_id: threadId, checkpoint_ns: "" } });
-    return { threadId, nodes: head === undefined ? [] : missingNodes(names, head) };
+    const nodes = head === undefined ? [] : missingNodes(names, head);
+    if (head === undefined || nodes.length > 0 || names.below.size === 0) return { threadId, nodes };
+    const { missing } = await viewOf(engine, checkpointer, { threadId, head, record: EMPTY_RECORD });
+    return { threadId, nodes: missing };
   };
   let after: string | undefined;
   do {

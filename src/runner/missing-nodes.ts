@@ -1,11 +1,14 @@
 import { TASKS } from "@langchain/langgraph-checkpoint";
 import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
+import { PerdureError } from "../errors/index.ts";
 import { writesByTask } from "./pending-writes.ts";
 
 /** The names that a graph has, as far as they tell what it can run. */
 export interface GraphNames {
   readonly nodes: ReadonlySet<string>;
   readonly channels: ReadonlySet<string>;
+  /** Those of the nodes that are graphs themselves. */
+  readonly below: ReadonlyMap<string, GraphNames>;
 }
 
 /** The channel by which LangGraph has a node run after one other, or after several. */
@@ -13,10 +16,20 @@ const TRIGGER = /^(?:branch:to:(?<after>.*)|join:(?<several>.*):(?<then>[^:]*))$
 
 /**
  * The nodes where a thread goes next and which its graph does not have, or not by that way: LangGraph passes over what it
- * does not know, and would take the thread for done. Looks at the newest checkpoint of the root and at what finished
- * tasks of its superstep wrote. Of an edge from several nodes, only one whose nodes have all come counts.
+ * does not know, and would take the thread for done. Looks at the newest checkpoint of the root, or of a subgraph, and at
+ * what finished tasks of its superstep wrote. Of an edge from several nodes, only one whose nodes have all come counts.
+ * @returns names of the root's nodes; of those below with the subgraph before them, as "review|ask". Of a graph that is called
+ *   in a node's function nothing is known, so none.
  */
-export function missingNodes({ nodes, channels }: GraphNames, head: CheckpointTuple): string[] {
+export function missingNodes(names: GraphNames, head: CheckpointTuple): string[] {
+  const namespace = String(head.config.configurable?.["checkpoint_ns"] ?? "");
+  const path = namespace === "" ? [] : namespace.split("|").map((part) => part.split(":", 1)[0] ?? "");
+  let own: GraphNames | undefined = names;
+  for (const node of path) own = own?.below.get(node);
+  return own === undefined ? [] : missingIn(own, head).map((node) => [...path, node].join("|"));
+}
+
+function missingIn({ nodes, channels }: GraphNames, head: CheckpointTuple): string[] {
   const { channel_values: values, channel_versions: versions, versions_seen: seen } = head.checkpoint;
   const missing = new Set<string>();
   const joins = new Map<string, Set<unknown>>();
@@ -64,4 +77,17 @@ function nodesSentTo(value: unknown): string[] {
 function namesOf(value: unknown): readonly unknown[] {
   if (!Array.isArray(value)) return [value];
   return Array.isArray(value[0]) ? (value[0] as unknown[]) : value;
+}
+
+/** The graph lacks nodes that a thread goes to next. */
+export function graphChanged(threadId: string, nodes: readonly string[]): PerdureError {
+  return new PerdureError("GRAPH_CHANGED", lacking(threadId, nodes), {
+    hint: "Drive it with a graph that has them, or say how to go on: runner.update with asNode, runner.fork, or a start with supersede.",
+  });
+}
+
+/** What is wrong with a thread that goes on at such nodes. */
+export function lacking(threadId: string, nodes: readonly string[]): string {
+  const names = nodes.map((node) => `"${node}"`).join(", ");
+  return `Thread "${threadId}" goes on at ${names}, which its graph has not any more.`;
 }

@@ -15,17 +15,17 @@ export interface NestedQuestions {
   /** Answers given in all. */
   readonly answers: number;
   /** The newest checkpoints of the subgraphs. */
-  readonly checkpointIds: readonly string[];
+  readonly heads: readonly CheckpointTuple[];
 }
 
 /** What waits below a task that has no subgraphs. */
-export const NOTHING_BELOW: NestedQuestions = { open: [], answered: 0, answers: 0, checkpointIds: [] };
+export const NOTHING_BELOW: NestedQuestions = { open: [], answered: 0, answers: 0, heads: [] };
 
 interface Below {
   readonly open: Question[];
   answered: number;
   answers: number;
-  readonly checkpointIds: string[];
+  readonly heads: CheckpointTuple[];
 }
 
 /**
@@ -47,7 +47,7 @@ export async function nestedQuestions(
   if (roots.length === 0) return found;
   const belowOf = (id: string): Below => {
     let below = found.get(id);
-    if (below === undefined) found.set(id, (below = { open: [], answered: 0, answers: 0, checkpointIds: [] }));
+    if (below === undefined) found.set(id, (below = { open: [], answered: 0, answers: 0, heads: [] }));
     return below;
   };
 
@@ -70,7 +70,7 @@ export async function nestedQuestions(
     const root = roots.find(({ id, node }) => isBelow(namespace, `${node}:${id}`) || isBelow(namespace, node));
     if (root === undefined || !isCurrent(namespace, root.id, byNamespace)) continue;
     const below = belowOf(root.id);
-    below.checkpointIds.push(tuple.checkpoint.id);
+    below.heads.push(tuple);
     const tasksBelow = byNamespace.get(namespace) ?? new Map<string, TaskWrites>();
     const answered = await answeredWithoutMark(checkpointer, threadId, tasksBelow);
     for (const entry of inOrder(tasksBelow)) {

@@ -142,9 +142,11 @@ export function toPregel(graph: unknown): PregelLike {
   });
 }
 
-/** The names of a graph's nodes and channels. */
+/** The names of a graph's nodes and channels, and of its subgraphs'. */
 export function namesOf({ nodes, channels }: PregelLike): GraphNames {
-  return { nodes: new Set(Object.keys(nodes)), channels: new Set(Object.keys(channels)) };
+  const below = new Map<string, GraphNames>();
+  for (const [name, { bound }] of Object.entries(nodes)) if (isLocal(bound)) below.set(name, namesOf(bound));
+  return { nodes: new Set(Object.keys(nodes)), channels: new Set(Object.keys(channels)), below };
 }
 
 /**
@@ -227,7 +229,7 @@ function invalidInput(message: string, cause?: unknown): PerdureError {
  */
 function withSubgraph(node: PregelNodeLike): PregelNodeLike {
   const { bound } = node;
-  if (!isPregel(bound) || typeof bound.nodes !== "object") return node; // a RemoteGraph has no nodes
+  if (!isLocal(bound)) return node;
   const nodes: Record<string, PregelNodeLike> = {};
   for (const [name, inner] of Object.entries(bound.nodes)) {
     nodes[name] = withRun(withSubgraph(inner), hasRouters(bound, name), (run) => ({
@@ -275,6 +277,11 @@ export async function snapshot(
     },
   });
   return { values, tasks: tasks.map(({ id, name }) => ({ id, node: name })) };
+}
+
+/** A RemoteGraph has no nodes. */
+function isLocal(value: unknown): value is PregelLike {
+  return isPregel(value) && typeof value.nodes === "object";
 }
 
 function isPregel(value: unknown): value is PregelLike {

@@ -13,7 +13,8 @@ import type { RunOptions } from "./run-options.ts";
 import { checkOptions, checkThreadId } from "./run-options.ts";
 import { whileDriving } from "./stream-events.ts";
 import type { ThreadOperations } from "./thread-operations.ts";
-import { graphChanged, toThreadState } from "./thread-view.ts";
+import { graphChanged } from "./missing-nodes.ts";
+import { toThreadState } from "./thread-view.ts";
 
 /** The keys LangGraph adds to a Runnable's config for streaming. */
 interface StreamConfig extends RunnableConfig {

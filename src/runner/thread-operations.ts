@@ -15,7 +15,8 @@ import { threadInterrupted } from "./open-question.ts";
 import { DEFAULT_MAX_STEPS, driveConfig } from "./run-options.ts";
 import type { CallOptions, ContinueOptions, RunOptions, StartOptions, StepOptions } from "./run-options.ts";
 import { assertNotPast, assertOwner, isOwner, threadOwned } from "./thread-owner.ts";
-import { graphChanged, toThreadState } from "./thread-view.ts";
+import { graphChanged } from "./missing-nodes.ts";
+import { toThreadState } from "./thread-view.ts";
 import type { ThreadView } from "./thread-view.ts";
 
 /** A signal for a thread. */

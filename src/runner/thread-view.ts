@@ -6,6 +6,7 @@ import { answeredWithoutMark } from "./answered-without-mark.ts";
 import type { CheckpointView, Engine } from "./engine.ts";
 import { breakpointId, breakpointInsideId } from "./breakpoint-id.ts";
 import type { KnownTasks } from "./known-tasks.ts";
+import { lacking } from "./missing-nodes.ts";
 import { NOTHING_BELOW, nestedQuestions } from "./nested-questions.ts";
 import type { NestedQuestions } from "./nested-questions.ts";
 import { openInterrupt } from "./open-question.ts";
@@ -37,7 +38,10 @@ export interface ThreadView {
   readonly questions: readonly Question[];
   /** Why the superstep can't be committed: a reducer throws, or two nodes wrote what only one may. */
   readonly problem?: StoredError;
-  /** Nodes where it goes next and which the graph does not have: it can't be driven by this graph, or it would lose them. */
+  /**
+   * Nodes where it goes next and which the graph does not have: it can't be driven by this graph, or it would lose them. Of
+   * subgraphs those that wait are looked into; see DriveSaver for others.
+   */
   readonly missing: readonly string[];
 }
 
@@ -122,7 +126,26 @@ export async function viewOf(
       ...(phase === "failed" && error !== undefined ? { failure: failureOf(id, node, error) } : {}),
     };
   });
-  return { ...base, tasks: [...tasks, ...missingTasks(base)], questions };
+  const gone = missingBelow(engine, nested);
+  const missing = [...base.missing, ...[...gone.values()].flat()];
+  return {
+    ...base,
+    missing,
+    tasks: [...tasks, ...missingTasks({ threadId, missing })],
+    questions: questions.filter(({ interrupt: { namespace } }) => namespace === undefined || !gone.has(namespace)),
+  };
+}
+
+/** The nodes where subgraphs go next and which they do not have, by their namespaces: what is asked there is asked by none. */
+function missingBelow(
+  engine: Engine,
+  nested: ReadonlyMap<string, NestedQuestions>,
+): ReadonlyMap<string, readonly string[]> {
+  const heads = [...nested.values()].flatMap((below) => below.heads);
+  const found = heads.map(
+    (head) => [String(head.config.configurable?.["checkpoint_ns"]), engine.missingNodes(head)] as const,
+  );
+  return new Map(found.filter(([, nodes]) => nodes.length > 0));
 }
 
 /** Nodes that are to run next, and are none of the graph's: LangGraph would pass over them, and drop what led to them. */
@@ -137,18 +160,6 @@ function missingTasks({ threadId, missing }: Pick<ThreadView, "threadId" | "miss
     };
     return { id: "", node, phase: "failed", answers: 0, failure };
   });
-}
-
-/** The graph lacks nodes that a thread goes to next. */
-export function graphChanged(threadId: string, nodes: readonly string[]): PerdureError {
-  return new PerdureError("GRAPH_CHANGED", lacking(threadId, nodes), {
-    hint: "Drive it with a graph that has them, or say how to go on: runner.update with asNode, runner.fork, or a start with supersede.",
-  });
-}
-
-function lacking(threadId: string, nodes: readonly string[]): string {
-  const names = nodes.map((node) => `"${node}"`).join(", ");
-  return `Thread "${threadId}" goes on at ${names}, which its graph has not any more.`;
 }
 
 /** As {@link readThread}, where there must be one. @throws THREAD_NOT_FOUND */
@@ -247,7 +258,10 @@ async function breakpointsInside(
   for (const { id: taskId, node } of tasks) {
     const { finished, interrupt, error } = writes.get(taskId) ?? NO_TASK_WRITES;
     if (finished || error !== undefined || interrupt?.perdure?.breakpoint !== true) continue;
-    const id = breakpointInsideId(taskId, nested.get(taskId)?.checkpointIds ?? []);
+    const id = breakpointInsideId(
+      taskId,
+      (nested.get(taskId)?.heads ?? []).map(({ checkpoint }) => checkpoint.id),
+    );
     const isPassed = (await checkpointer.readAnswer(threadId, id)) !== undefined;
     stops.set(taskId, {
       open: isPassed ? [] : [{ interrupt: { id, kind: "breakpoint", node, value: { inside: [node] } } }],

@@ -23,6 +23,17 @@ function askingIn(node: string) {
   return new StateGraph(TextLog).addNode(node, asks).addEdge(START, node as typeof START);
 }
 
+/** Reviews, in a subgraph whose nodes have these names: the first says something, the second does what is given. */
+function reviewing(second: string, work: () => { log: string }, options: { readonly checkpointer?: true } = {}) {
+  const review = new StateGraph(TextLog)
+    .addNode("read", says("read"))
+    .addNode(second, work)
+    .addEdge(START, "read")
+    .addEdge("read", second as "read")
+    .compile(options);
+  return new StateGraph(TextLog).addNode("review", review).addEdge(START, "review");
+}
+
 const named = (threadId: string, nodes: string[]) => ({
   status: "error",
   tasks: [],
@@ -115,6 +126,70 @@ describeOnEachCheckpointer("a thread whose next node the graph has not any more"
     // the answer was kept all the same
     expect(await old.continue(t)).toMatchObject({ status: "done", interrupts: [] });
     expect((await old.inspect(t)).values.log.toSorted()).toEqual(["after", "finished", "in", "sent", "yes"]);
+  });
+});
+
+describeOnEachCheckpointer("a thread in a subgraph whose next node that has not any more", (store) => {
+  test.each([
+    ["of its task", {}],
+    ["with a memory of its own", { checkpointer: true as const }],
+  ])("is in error with GRAPH_CHANGED where it waits there, in one %s", async (_what, options) => {
+    const { checkpointer } = store;
+    const t = store.newThread();
+    const old = createRunner(reviewing("ask", asks, options), { name: "old", checkpointer });
+    const { interrupts } = await old.start(t, { log: "in" });
+    const answers = { [interrupts[0]!.id]: "yes" };
+    const graph = reviewing("question", asks, options);
+    const renamed = createRunner(graph, { name: "new", checkpointer });
+    expect(await renamed.inspect(t)).toMatchObject({
+      ...named(t, ["review|ask"]),
+      next: ["review", "review|ask"],
+      interrupts: [],
+    });
+    expect(await renamed.continue(t)).toMatchObject({ status: "error", error: { code: "GRAPH_CHANGED" } });
+    await expect(renamed.resume(t, answers)).rejects.toMatchObject({ code: "GRAPH_CHANGED" });
+    const only = (id: string) => id === t;
+    expect(await collect(findStrandedThreads(graph, checkpointer, { only }))).toEqual([
+      { threadId: t, nodes: ["review|ask"] },
+    ]);
+    expect(await collect(findStrandedThreads(reviewing("ask", asks, options), checkpointer, { only }))).toEqual([]);
+    const { status, values } = await old.resume(t, answers);
+    expect(status).toBe("done");
+    expect(values.log).toContain("yes");
+  });
+
+  test("is named with all subgraphs before it, two deep", async () => {
+    const { checkpointer } = store;
+    const t = store.newThread();
+    const desk = (node: string) =>
+      new StateGraph(TextLog).addNode("desk", reviewing(node, asks).compile()).addEdge(START, "desk");
+    await createRunner(desk("ask"), { name: "old", checkpointer }).start(t, { log: "in" });
+    const renamed = createRunner(desk("question"), { name: "new", checkpointer });
+    expect(await renamed.inspect(t)).toMatchObject({ status: "error", error: { node: "desk|review|ask" } });
+  });
+
+  test("is refused where its driver died there, and runs when the node is back", async () => {
+    const { checkpointer } = store;
+    const t = store.newThread();
+    const death = new AbortController();
+    let dies = true;
+    const graph = reviewing("pay", () => {
+      if (dies) death.abort(new Error("died"));
+      return { log: "paid" };
+    });
+    const old = createRunner(graph, { name: "old", checkpointer });
+    await expect(old.start(t, { log: "in" }, { signal: death.signal })).rejects.toThrow("died");
+    const renamed = createRunner(reviewing("refund", says("refunded")), { name: "new", checkpointer });
+    await expect(renamed.continue(t)).rejects.toMatchObject({
+      code: "GRAPH_CHANGED",
+      message: expect.stringContaining('"review|pay"') as string,
+    });
+    expect(await renamed.inspect(t)).toMatchObject({ status: "ready", next: ["review"], values: { log: ["in"] } });
+    dies = false;
+    const { status, values } = await old.continue(t);
+    expect(status).toBe("done");
+    expect(values.log.filter((line) => line === "paid")).toHaveLength(1);
+    expect(values.log).not.toContain("refunded");
   });
 });
 
