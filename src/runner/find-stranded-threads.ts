@@ -28,8 +28,8 @@ const PAGE = 1_000;
 
 /**
  * Lists the threads that would fail with GRAPH_CHANGED when this graph were deployed: their next nodes are not in it.
- * Runs nothing; reads the newest checkpoint of each thread, and those of its subgraphs where one waits for an answer. A thread
- * that moves on meanwhile may be listed for where it was.
+ * Runs nothing; reads the newest checkpoint of each thread, and those of its subgraphs where one waits for an answer: one whose
+ * driver died at work in a subgraph, or that failed there, is not listed. A thread that moves on meanwhile may be listed for where it was.
  * @throws GRAPH_UNSUPPORTED
  *
  * @example

@@ -193,6 +193,52 @@ describeOnEachCheckpointer("a thread in a subgraph whose next node that has not 
   });
 });
 
+describe("a subgraph that the thread does not go on with", () => {
+  test("may lack the node where it was left: by a Command to its parent", async () => {
+    const team = (handoff: string) => {
+      const inner = new StateGraph(TextLog)
+        .addNode(handoff, () => new Command({ graph: Command.PARENT, goto: "ask", update: { log: "handed" } }))
+        .addEdge(START, handoff as typeof START)
+        .compile();
+      const outer = new StateGraph(TextLog)
+        .addNode("inner", inner, { ends: ["ask"] })
+        .addNode("ask", asks)
+        .addEdge(START, "inner")
+        .compile();
+      return new StateGraph(TextLog).addNode("outer", outer).addEdge(START, "outer");
+    };
+    const { runner, checkpointer } = await memoryRunner(team("handoff"));
+    const { interrupts } = await runner.start("t", { log: "in" });
+    const { runner: renamed } = await memoryRunner(team("pass on"), { checkpointer });
+    expect(await renamed.inspect("t")).toMatchObject({ status: "interrupted", interrupts });
+    const { status, values } = await renamed.resume("t", { [interrupts[0]!.id]: "yes" });
+    expect(status).toBe("done");
+    expect(values.log).toEqual(expect.arrayContaining(["handed", "yes"]));
+  });
+
+  test("may lack the node that failed, while the error handler asks", async () => {
+    const handled = (pay: string) => {
+      const review = new StateGraph(TextLog)
+        .addNode(pay, () => {
+          throw new Error("no money");
+        })
+        .addEdge(START, pay as typeof START)
+        .compile();
+      return new StateGraph(TextLog)
+        .addNode("review", review, { errorHandler: () => ({ log: String(interrupt("what now?")) }) })
+        .addEdge(START, "review");
+    };
+    const { runner, checkpointer } = await memoryRunner(handled("pay"));
+    const { interrupts } = await runner.start("t", { log: "in" });
+    const { runner: renamed } = await memoryRunner(handled("transfer"), { checkpointer });
+    expect(await renamed.inspect("t")).toMatchObject({ status: "interrupted", interrupts });
+    expect(await renamed.resume("t", { [interrupts[0]!.id]: "wait" })).toMatchObject({
+      status: "done",
+      values: { log: ["in", "wait"] },
+    });
+  });
+});
+
 describe("what a thread goes to next", () => {
   test("is a node that was sent something, one after several that have all come, and one that is deferred", async () => {
     const graph = (sentTo: string, joined: string, deferred: string) =>
