@@ -2,9 +2,9 @@ import type { Checkpointer, StoredSignal, ThreadRecord, ThreadOwner } from "../c
 import { PerdureError } from "../errors/index.ts";
 import { answerProblem, isDueAnswer } from "../nodes/index.ts";
 import type { DueAnswer } from "../nodes/index.ts";
+import { graphChanged } from "./missing-nodes.ts";
 import type { Question } from "./open-question.ts";
 import { assertOwner } from "./thread-owner.ts";
-import { graphChanged } from "./missing-nodes.ts";
 import type { ThreadView } from "./thread-view.ts";
 
 /**

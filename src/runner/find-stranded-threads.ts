@@ -1,6 +1,5 @@
 import { EMPTY_RECORD } from "../checkpoint/index.ts";
 import type { Checkpointer, ListedThread } from "../checkpoint/index.ts";
-import { missingNodes } from "./missing-nodes.ts";
 import type { DrivableGraph } from "./graph-types.ts";
 import { namesOf, toPregel } from "./pregel.ts";
 import { PregelEngine } from "./pregel-engine.ts";
@@ -40,12 +39,13 @@ export async function* findStrandedThreads(
   checkpointer: Checkpointer,
   { only = () => true }: FindStrandedOptions = {},
 ): AsyncGenerator<StrandedThread> {
-  const names = namesOf(toPregel(graph));
-  const engine = new PregelEngine(graph, checkpointer);
+  const pregel = toPregel(graph);
+  const engine = new PregelEngine(pregel, checkpointer);
+  const hasSubgraphs = namesOf(pregel).below.size > 0;
   const look = async ({ threadId }: ListedThread): Promise<StrandedThread> => {
     const head = await checkpointer.getTuple({ configurable: { thread_id: threadId, checkpoint_ns: "" } });
-    const nodes = head === undefined ? [] : missingNodes(names, head);
-    if (head === undefined || nodes.length > 0 || names.below.size === 0) return { threadId, nodes };
+    const nodes = head === undefined ? [] : engine.missingNodes(head);
+    if (head === undefined || nodes.length > 0 || !hasSubgraphs) return { threadId, nodes };
     const { missing } = await viewOf(engine, checkpointer, { threadId, head, record: EMPTY_RECORD });
     return { threadId, nodes: missing };
   };

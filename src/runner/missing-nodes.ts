@@ -1,6 +1,7 @@
 import { TASKS } from "@langchain/langgraph-checkpoint";
 import type { CheckpointTuple } from "@langchain/langgraph-checkpoint";
 import { PerdureError } from "../errors/index.ts";
+import { namespaceOf } from "./nested-questions.ts";
 import { writesByTask } from "./pending-writes.ts";
 
 /** The names that a graph has, as far as they tell what it can run. */
@@ -22,7 +23,7 @@ const TRIGGER = /^(?:branch:to:(?<after>.*)|join:(?<several>.*):(?<then>[^:]*))$
  *   in a node's function nothing is known, so none.
  */
 export function missingNodes(names: GraphNames, head: CheckpointTuple): string[] {
-  const namespace = String(head.config.configurable?.["checkpoint_ns"] ?? "");
+  const namespace = namespaceOf(head);
   const path = namespace === "" ? [] : namespace.split("|").map((part) => part.split(":", 1)[0] ?? "");
   let own: GraphNames | undefined = names;
   for (const node of path) own = own?.below.get(node);

@@ -109,8 +109,9 @@ function isSame(root: TaskWrites | undefined, task: TaskWrites): boolean {
   return root?.interrupt?.id !== undefined && root.interrupt.id === task.interrupt?.id;
 }
 
-function namespaceOf(tuple: CheckpointTuple): string {
-  return String(tuple.config.configurable?.["checkpoint_ns"]);
+/** Which graph a checkpoint is of: "" is the root, and below it "review:task". */
+export function namespaceOf({ config }: CheckpointTuple): string {
+  return String(config.configurable?.["checkpoint_ns"] ?? "");
 }
 
 function mayAskBelow(writes: TaskWrites | undefined): boolean {

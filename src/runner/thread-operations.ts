@@ -11,11 +11,11 @@ import type { DrivePlan } from "./drive-plan.ts";
 import type { DriveContext, DriveWatch, Driven } from "./drive-once.ts";
 import type { Driver } from "./driver.ts";
 import { FailureJudge } from "./failure-judge.ts";
+import { graphChanged } from "./missing-nodes.ts";
 import { threadInterrupted } from "./open-question.ts";
 import { DEFAULT_MAX_STEPS, driveConfig } from "./run-options.ts";
 import type { CallOptions, ContinueOptions, RunOptions, StartOptions, StepOptions } from "./run-options.ts";
 import { assertNotPast, assertOwner, isOwner, threadOwned } from "./thread-owner.ts";
-import { graphChanged } from "./missing-nodes.ts";
 import { toThreadState } from "./thread-view.ts";
 import type { ThreadView } from "./thread-view.ts";
 
