@@ -25,5 +25,6 @@ export type { RunRecord, StoredSignal, ThreadOwner, ThreadRecord } from "./threa
 export { openInterruptsOf } from "./open-interrupts.ts";
 export { dropKeptValue, keepValue, readKeptValue } from "./kept-value.ts";
 export { interruptId } from "./interrupt-id.ts";
+export { nextTurn } from "./real-clock.ts";
 export { ownInterrupt, storedInterrupts } from "./stored-interrupts.ts";
 export type { ListPage, ListPageOptions, ListThreadsOptions, ListedInterrupt, ListedThread } from "./thread-lists.ts";

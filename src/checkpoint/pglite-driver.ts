@@ -2,6 +2,7 @@ import type { PGliteInterface, Transaction } from "@electric-sql/pglite";
 import { checkpointerClosed } from "./closed.ts";
 import { explainDatabaseError } from "./postgres-errors.ts";
 import type { DatabaseAddress } from "./postgres-errors.ts";
+import { nextTurn } from "./real-clock.ts";
 import type { NamedStatement, SqlClient, SqlDriver, SqlResult } from "./sql-driver.ts";
 
 /** PGlite writes bytes digit by digit; this is the same text at once. */
@@ -12,8 +13,6 @@ const SERIALIZERS = {
 
 /** After so many statements timers and sockets have their turn: PGlite answers within the one of whoever asks. */
 const STATEMENTS_IN_A_TURN = 32;
-/** The clock's own: a program that tests with a fake one would wait forever. */
-const { setImmediate: soon } = globalThis;
 
 /**
  * Statements over PGlite. It is one connection for everybody, so transactions go through PGlite's
@@ -60,7 +59,7 @@ export class PgliteDriver implements SqlDriver {
     values: readonly unknown[] = [],
   ): Promise<SqlResult<Row>> {
     this.#statements += 1;
-    if (this.#statements % STATEMENTS_IN_A_TURN === 0) await new Promise<void>((resolve) => soon(resolve));
+    if (this.#statements % STATEMENTS_IN_A_TURN === 0) await nextTurn();
     try {
       return await on.query<Row>(
         typeof statement === "string" ? statement : statement.text,

@@ -1,3 +1,4 @@
+import { nextTurn } from "../checkpoint/index.ts";
 import type { Checkpointer, ThreadLock, ThreadRecord } from "../checkpoint/index.ts";
 import { PerdureError } from "../errors/index.ts";
 import { commitSignals } from "./answers.ts";

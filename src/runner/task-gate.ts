@@ -1,10 +1,10 @@
 import { setMaxListeners } from "node:events";
 import { GraphInterrupt, isGraphBubbleUp, isGraphInterrupt } from "@langchain/langgraph";
 import type { LangGraphRunnableConfig } from "@langchain/langgraph";
+import { nextTurn } from "../checkpoint/index.ts";
 import { beginAttempt } from "../nodes/index.ts";
 import type { DriveSaver } from "./drive-saver.ts";
 import type { FailureJudge } from "./failure-judge.ts";
-import { nextTurn } from "./next-turn.ts";
 import { BREAKPOINT_INSIDE } from "./pending-writes.ts";
 import { TaskSlots } from "./task-slots.ts";
 import { PREGEL_KEY, goingOn } from "./pregel.ts";

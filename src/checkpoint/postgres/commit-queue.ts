@@ -1,5 +1,6 @@
 import { PerdureError, isPerdureError } from "../../errors/index.ts";
 import { codeOf } from "../postgres-errors.ts";
+import { clockMs, later, soon } from "../real-clock.ts";
 import { SQL_STATE } from "../sql-state.ts";
 import type { Commit, Verdict } from "./commit.ts";
 
@@ -36,10 +37,6 @@ const TIMES_BEFORE_LINE = 6;
 const IN_LINE_MS = 1000;
 /** What is tried again takes no more of the line than this. */
 const AGAIN_BYTES_PER_MS = 20_000;
-
-/** The clock's own: a program that tests with a fake one would wait forever. */
-const { setImmediate: soon, setTimeout: later, performance: clock } = globalThis;
-const now = clock.now.bind(clock);
 
 /**
  * Gathers the commits of all threads and stores what has gathered whenever a connection is free, so that
@@ -174,9 +171,9 @@ export class CommitQueue {
 
   /** Before whatever else waits in the thread, and in flight until then. */
   #again(threadId: string, commits: readonly Waiting[]): void {
-    const { times, since } = this.#locked.get(threadId) ?? { times: 0, since: now() };
+    const { times, since } = this.#locked.get(threadId) ?? { times: 0, since: clockMs() };
     const { lockTimeoutMs = Number.POSITIVE_INFINITY } = this.#options;
-    if (now() - since > lockTimeoutMs) {
+    if (clockMs() - since > lockTimeoutMs) {
       for (const each of commits) this.#failed(each, threadLocked(threadId, lockTimeoutMs));
       return;
     }

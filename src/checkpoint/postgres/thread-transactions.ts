@@ -30,6 +30,7 @@ export class ThreadTransactions {
   readonly #codec: ValueCodec;
   readonly #tables: SaverTables;
   readonly #make: NamedStatement;
+  readonly #read: NamedStatement;
   readonly #replace: NamedStatement;
 
   constructor(driver: SqlDriver, codec: ValueCodec, tables: SaverTables) {
@@ -38,16 +39,15 @@ export class ThreadTransactions {
     this.#tables = tables;
     const make = `INSERT INTO ${tables.threads} (thread_id) VALUES ($1) ON CONFLICT DO NOTHING`;
     this.#make = namedStatement("make", make);
+    const read = `SELECT thread, record_type, record FROM ${tables.threads} WHERE thread_id = $1`;
+    this.#read = namedStatement("record", read);
     const replace = `UPDATE ${tables.threads} SET epoch = $2, record_type = $3, record = $4
       WHERE thread = $1 AND record_type IS NOT DISTINCT FROM $5 AND record = $6 RETURNING thread`;
     this.#replace = namedStatement("replace", replace);
   }
 
   async readRecord(threadId: string): Promise<ThreadRecord | undefined> {
-    const { rows } = await this.#driver.query<ThreadRow>(
-      `SELECT record_type, record FROM ${this.#tables.threads} WHERE thread_id = $1`,
-      [threadId],
-    );
+    const { rows } = await this.#driver.query<RecordColumns>(this.#read, [threadId]);
     return rows[0] && recordOf(this.#codec, rows[0]);
   }
 
@@ -61,10 +61,7 @@ export class ThreadTransactions {
     threadId: string,
     change: (record: ThreadRecord) => ThreadRecord,
   ): Promise<ThreadRecord | undefined> {
-    const { rows } = await this.#driver.query<RecordColumns & { thread: unknown }>(
-      `SELECT thread, record_type, record FROM ${this.#tables.threads} WHERE thread_id = $1`,
-      [threadId],
-    );
+    const { rows } = await this.#driver.query<RecordColumns & { thread: unknown }>(this.#read, [threadId]);
     const [row] = rows;
     const before = row && (await recordOf(this.#codec, row));
     if (row === undefined || before === undefined) return undefined;
