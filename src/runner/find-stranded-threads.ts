@@ -1,6 +1,7 @@
 import { EMPTY_RECORD } from "../checkpoint/index.ts";
 import type { Checkpointer, ListedThread } from "../checkpoint/index.ts";
 import type { DrivableGraph } from "./graph-types.ts";
+import { missingAtWork } from "./missing-below.ts";
 import { namesOf, toPregel } from "./pregel.ts";
 import { PregelEngine } from "./pregel-engine.ts";
 import { viewOf } from "./thread-view.ts";
@@ -27,8 +28,8 @@ const PAGE = 1_000;
 
 /**
  * Lists the threads that would fail with GRAPH_CHANGED when this graph were deployed: their next nodes are not in it.
- * Runs nothing; reads the newest checkpoint of each thread, and those of its subgraphs where one waits for an answer: one whose
- * driver died at work in a subgraph, or that failed there, is not listed. A thread that moves on meanwhile may be listed for where it was.
+ * Runs nothing; reads the newest checkpoint of each thread, and those of its subgraphs that wait or are at work. A thread that
+ * moves on meanwhile may be listed for where it was.
  * @throws GRAPH_UNSUPPORTED
  *
  * @example
@@ -46,8 +47,9 @@ export async function* findStrandedThreads(
     const head = await checkpointer.getTuple({ configurable: { thread_id: threadId, checkpoint_ns: "" } });
     const nodes = head === undefined ? [] : engine.missingNodes(head);
     if (head === undefined || nodes.length > 0 || !hasSubgraphs) return { threadId, nodes };
-    const { missing } = await viewOf(engine, checkpointer, { threadId, head, record: EMPTY_RECORD });
-    return { threadId, nodes: missing };
+    const view = await viewOf(engine, checkpointer, { threadId, head, record: EMPTY_RECORD });
+    const { missing } = view;
+    return { threadId, nodes: missing.length > 0 ? missing : await missingAtWork(engine, checkpointer, view) };
   };
   let after: string | undefined;
   do {

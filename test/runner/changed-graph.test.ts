@@ -168,7 +168,7 @@ describeOnEachCheckpointer("a thread in a subgraph whose next node that has not 
     expect(await renamed.inspect(t)).toMatchObject({ status: "error", error: { node: "desk|review|ask" } });
   });
 
-  test("is refused where its driver died there, and runs when the node is back", async () => {
+  test("is refused where its driver died there, after it was listed; and runs when the node is back", async () => {
     const { checkpointer } = store;
     const t = store.newThread();
     const death = new AbortController();
@@ -179,7 +179,13 @@ describeOnEachCheckpointer("a thread in a subgraph whose next node that has not 
     });
     const old = createRunner(graph, { name: "old", checkpointer });
     await expect(old.start(t, { log: "in" }, { signal: death.signal })).rejects.toThrow("died");
-    const renamed = createRunner(reviewing("refund", says("refunded")), { name: "new", checkpointer });
+    const next = reviewing("refund", says("refunded"));
+    const only = (id: string) => id === t;
+    expect(await collect(findStrandedThreads(next, checkpointer, { only }))).toEqual([
+      { threadId: t, nodes: ["review|pay"] },
+    ]);
+    expect(await collect(findStrandedThreads(graph, checkpointer, { only }))).toEqual([]);
+    const renamed = createRunner(next, { name: "new", checkpointer });
     await expect(renamed.continue(t)).rejects.toMatchObject({
       code: "GRAPH_CHANGED",
       message: expect.stringContaining('"review|pay"') as string,
@@ -190,6 +196,56 @@ describeOnEachCheckpointer("a thread in a subgraph whose next node that has not 
     expect(status).toBe("done");
     expect(values.log.filter((line) => line === "paid")).toHaveLength(1);
     expect(values.log).not.toContain("refunded");
+  });
+});
+
+describeOnEachCheckpointer("a thread that failed in a subgraph", (store) => {
+  const failing = (node: string, options: { readonly checkpointer?: true } = {}) =>
+    reviewing(
+      node,
+      () => {
+        throw new Error("no money");
+      },
+      options,
+    );
+
+  test.each([
+    ["of its task", {}],
+    ["with a memory of its own", { checkpointer: true as const }],
+  ])("is listed where that has not the node any more, in one %s", async (_what, options) => {
+    const { checkpointer } = store;
+    const t = store.newThread();
+    const old = createRunner(failing("pay", options), { name: "old", checkpointer });
+    expect(await old.start(t, { log: "in" })).toMatchObject({ status: "error" });
+    const only = (id: string) => id === t;
+    expect(await collect(findStrandedThreads(failing("refund", options), checkpointer, { only }))).toEqual([
+      { threadId: t, nodes: ["review|pay"] },
+    ]);
+    expect(await collect(findStrandedThreads(failing("pay", options), checkpointer, { only }))).toEqual([]);
+  });
+
+  test("is not listed for a subgraph that an earlier superstep has left behind", async () => {
+    const { checkpointer } = store;
+    const t = store.newThread();
+    const twice = (first: string, second: string) => {
+      const inner = (node: string, work: () => { log: string }) =>
+        new StateGraph(TextLog).addNode(node, work).addEdge(START, node as typeof START);
+      const fails = () => {
+        throw new Error("no money");
+      };
+      return new StateGraph(TextLog)
+        .addNode("first", inner(first, says("one")).compile({ checkpointer: true }))
+        .addNode("second", inner(second, fails).compile({ checkpointer: true }))
+        .addEdge(START, "first")
+        .addEdge("first", "second");
+    };
+    const old = createRunner(twice("a", "b"), { name: "old", checkpointer });
+    expect(await old.start(t, { log: "in" })).toMatchObject({ status: "error" });
+    const only = (id: string) => id === t;
+    expect(await collect(findStrandedThreads(twice("other", "b"), checkpointer, { only }))).toEqual([]);
+    expect(await collect(findStrandedThreads(twice("a", "other"), checkpointer, { only }))).toEqual([
+      { threadId: t, nodes: ["second|b"] },
+    ]);
   });
 });
 
@@ -211,6 +267,7 @@ describe("a subgraph that the thread does not go on with", () => {
     const { interrupts } = await runner.start("t", { log: "in" });
     const { runner: renamed } = await memoryRunner(team("pass on"), { checkpointer });
     expect(await renamed.inspect("t")).toMatchObject({ status: "interrupted", interrupts });
+    expect(await collect(findStrandedThreads(team("pass on"), checkpointer))).toEqual([]);
     const { status, values } = await renamed.resume("t", { [interrupts[0]!.id]: "yes" });
     expect(status).toBe("done");
     expect(values.log).toEqual(expect.arrayContaining(["handed", "yes"]));
@@ -232,6 +289,7 @@ describe("a subgraph that the thread does not go on with", () => {
     const { interrupts } = await runner.start("t", { log: "in" });
     const { runner: renamed } = await memoryRunner(handled("transfer"), { checkpointer });
     expect(await renamed.inspect("t")).toMatchObject({ status: "interrupted", interrupts });
+    expect(await collect(findStrandedThreads(handled("transfer"), checkpointer))).toEqual([]);
     expect(await renamed.resume("t", { [interrupts[0]!.id]: "wait" })).toMatchObject({
       status: "done",
       values: { log: ["in", "wait"] },
