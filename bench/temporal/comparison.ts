@@ -4,8 +4,8 @@ import type { ParkedMemory } from "./parked-memory.ts";
 import type { Sizes } from "./sizes.ts";
 import type { Throughput } from "./throughput.ts";
 
-/** The sides: by hand, ours at node granularity on two checkpointers, and ours in bursts on Postgres. */
-export type SideName = "handWritten" | "memory" | "postgres" | "burst";
+/** The sides: by hand, ours at node granularity on two checkpointers, and ours in bursts on Postgres, without and with a local start. */
+export type SideName = "handWritten" | "memory" | "postgres" | "burst" | "localBurst";
 
 /** All that was measured. */
 export interface Findings {
@@ -18,7 +18,10 @@ export interface Findings {
 /** What `--json` prints. */
 export type Ratios = Readonly<Record<"cpuMemory" | "cpuPostgres" | "burst" | "parked", number>>;
 
-/** What ours may cost at most as a multiple of what is written by hand; a burst does at least so many times the steps. */
+/**
+ * What ours may cost at most as a multiple of what is written by hand; in bursts it does at least so many times the steps,
+ * begun as the guide says for runs as short as these: locally.
+ */
 export const BARS: Ratios = { cpuMemory: 1.8, cpuPostgres: 2.5, burst: 3, parked: 1.1 };
 
 /** Whether a ratio is on the wrong side of its bar. */
@@ -34,7 +37,7 @@ export function ratiosOf({ throughput: { cpuMs, elapsedMs }, parked }: Findings)
   return {
     cpuMemory: rounded(medianRatio(cpuMs.memory, cpuMs.handWritten)),
     cpuPostgres: rounded(medianRatio(cpuMs.postgres, cpuMs.handWritten)),
-    burst: rounded(medianRatio(elapsedMs.handWritten, elapsedMs.burst)),
+    burst: rounded(medianRatio(elapsedMs.handWritten, elapsedMs.localBurst)),
     parked: rounded(mean(parked.heapBytes.postgres) / mean(parked.heapBytes.handWritten)),
   };
 }

@@ -50,7 +50,7 @@ export async function handWritten({ client, address, bundles }: Meeting): Promis
 export async function graphs<Name extends string>(
   name: Name,
   { client, address, bundles }: Meeting,
-  how: NonNullable<WorkerKind["graphs"]>,
+  { localStart = false, ...how }: NonNullable<WorkerKind["graphs"]> & { readonly localStart?: boolean },
 ): Promise<Contender<Name>> {
   const taskQueue = `${name}-${randomUUID()}`;
   const worker = await startWorker({ address, taskQueue, codePath: bundles.graphs, graphs: how });
@@ -59,7 +59,7 @@ export async function graphs<Name extends string>(
     name,
     worker,
     async handleCase(id, input) {
-      const run = await executor.execute("handleCase", { id, input });
+      const run = await executor.execute("handleCase", { id, input, localStart });
       return run.result();
     },
     async park(id, input) {

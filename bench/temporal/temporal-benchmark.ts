@@ -50,6 +50,7 @@ export const temporalBenchmark: Benchmark = {
         () => graphs("memory", meeting, { checkpointerUrl: "memory:", granularity: "node" }),
         () => graphs("postgres", meeting, onPostgres),
         () => graphs("burst", meeting, { ...onPostgres, granularity: "burst" }),
+        () => graphs("localBurst", meeting, { ...onPostgres, granularity: "burst", localStart: true }),
       ],
       (contenders) => measureThroughput<SideName>(contenders, sizes, rounds),
     );

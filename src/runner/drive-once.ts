@@ -22,6 +22,8 @@ export interface DriveContext {
   readonly maxConcurrency: number | undefined;
   /** The caller's; when it aborts, the call throws its reason and the thread can be continued. */
   readonly signal: AbortSignal | undefined;
+  /** Whether the caller makes the attempts at what failed, and at what was lost with the connection. */
+  readonly isAttempt: boolean;
   readonly watch?: DriveWatch | undefined;
 }
 

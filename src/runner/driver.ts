@@ -11,7 +11,6 @@ import type { DrivePlan } from "./drive-plan.ts";
 import type { Engine } from "./engine.ts";
 import { KnownTasks } from "./known-tasks.ts";
 import { LiveDrives } from "./live-drives.ts";
-import { nextTurn } from "./next-turn.ts";
 import { Outage, outlast } from "./outage.ts";
 import { isOwner } from "./thread-owner.ts";
 import { isUncommitted, readExistingThread, readThread, readThreadAndRecord } from "./thread-view.ts";
@@ -53,7 +52,7 @@ export class Driver {
    */
   async driveAlone(threadId: string, context: DriveContext, wait: boolean, begin: Begin): Promise<Driven | undefined> {
     const call = new DriveCall(begin);
-    const outage = this.#outage(context.signal);
+    const outage = context.isAttempt ? new Outage(0, context.signal) : this.#outage(context.signal);
     for (;;) {
       try {
         const driven = await this.#driveAlone(threadId, context, wait, call, outage);
@@ -178,7 +177,7 @@ export class Driver {
         await lock.release();
       }
       lock = undefined;
-      if (driven.stoppedBy !== undefined || driven.view.questions.length === 0) break;
+      if (driven.stoppedBy !== undefined || plan?.judge?.spared === true || driven.view.questions.length === 0) break;
       // an answer that came after our last look found the thread busy, so going on with it is up to us
       const view = await this.#withSignals(await this.readExisting(threadId));
       if (!canGoOn(view, call.tried)) break;
@@ -215,8 +214,10 @@ export class Driver {
       error ??= driven.error;
       view = driven.stoppedBy === undefined ? await this.#withSignals(driven.view) : driven.view;
       record = view.record;
+      // what is to be tried again could run as well
+      const isOver = driven.stoppedBy !== undefined || plan.judge?.spared === true;
       const isStuck = tried.size === triedBefore;
-      if (driven.stoppedBy !== undefined || isStuck || !canGoOn(view, tried)) return { ...driven, error, view };
+      if (isOver || isStuck || !canGoOn(view, tried)) return { ...driven, error, view };
       plan = again(plan);
     }
   }

@@ -63,6 +63,15 @@ export interface StartOptions extends RunOptions {
    * what the call has just committed is not read again. @default true
    */
   readonly values?: boolean;
+  /** Supersteps this call may run; the others are left. @default all */
+  readonly maxStepsOfCall?: number;
+  /** As for `runner.step`. */
+  readonly deadline?: number;
+  /**
+   * As for `runner.step`. With the `runId` of a turn that is under way, what failed in it is not tried again; and a checkpointer
+   * that can't be reached is not waited for, since who makes the attempts makes this one too.
+   */
+  readonly onFailure?: JudgeFailure;
 }
 
 /** Options of `runner.continue`. */
@@ -121,6 +130,7 @@ const FIELDS = {
   due: z.array(z.string()),
   maxConcurrency: COUNT,
   maxSteps: COUNT,
+  maxStepsOfCall: COUNT,
   drive: z.boolean(),
   metadata: z.record(z.string(), z.unknown()),
   onFailure: z.function(),
@@ -136,7 +146,7 @@ const FIELDS = {
 const CALL = ["callbacks", "configurable", "context", "maxConcurrency", "metadata", "owner", "signal", "tags"] as const;
 const RUN = [...CALL, "drive", "maxSteps", "whenBusy"] as const;
 const SCHEMAS = {
-  start: schemaOf([...RUN, "runId", "supersede", "values"]),
+  start: schemaOf([...RUN, "deadline", "maxStepsOfCall", "onFailure", "runId", "supersede", "values"]),
   resume: schemaOf(RUN),
   continue: schemaOf([...RUN, "due"]),
   signal: schemaOf(RUN),

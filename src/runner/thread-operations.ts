@@ -48,34 +48,42 @@ export class ThreadOperations {
       });
     }
     // After a loss the run's id tells whether the input is in.
-    const { runId = randomUUID(), maxSteps = DEFAULT_MAX_STEPS } = options;
+    const { runId = randomUUID(), maxSteps = DEFAULT_MAX_STEPS, owner, values = true, onFailure } = options;
+    const { drive = true, maxStepsOfCall = Infinity } = options;
+    const begins = !drive;
+    const common = { withoutValues: !values, judge: onFailure && new FailureJudge(onFailure) };
     const driven = await this.#drive(threadId, options, watch, (view, before) => {
       const isBegun = view !== undefined && before.run?.id === runId;
-      if (isBegun && options.owner !== undefined) {
-        assertBegunBy(threadId, before, options.owner);
-        if (options.drive === false) return undefined; // who has given it back since may still look
+      if (isBegun && owner !== undefined) {
+        assertBegunBy(threadId, before, owner);
+        if (begins || view.tasks.length === 0) return undefined; // who has given it back since may still look
       }
-      assertStartable(threadId, view, before, options.owner);
-      if (isBegun) return options.drive === false ? undefined : this.#planToGoOn(view, options, true);
+      assertStartable(threadId, view, before, owner);
+      if (isBegun) {
+        if (begins) return undefined;
+        // who decides about failures has heard of those that are stored
+        const plan = this.#planToGoOn(view, options, onFailure === undefined);
+        if (plan === undefined) return undefined;
+        const lastStep = Math.min(plan.lastStep, view.step + maxStepsOfCall);
+        return { ...plan, ...common, lastStep, deadline: options.deadline };
+      }
       const dropped = view === undefined ? undefined : this.#mayStart(view, options.supersede ?? false);
       const inputStep = (view?.step ?? -2) + 1; // as LangGraph counts
       const at = new Date(this.#driver.now()).toISOString();
       const run: RunRecord = { id: runId, inputStep, startedAt: at, maxSteps };
       const record = (stored: ThreadRecord): ThreadRecord => ({
-        ...ownedBy(stored, options.owner),
+        ...ownedBy(stored, owner),
         run,
         cancelled: null,
         superseded: dropped === undefined ? stored.superseded : [...stored.superseded, { interruptIds: dropped, at }],
       });
-      const lastStep = this.#lastStep({ ...before, run });
+      const begunAt = inputStep + this.#driver.engine.inputSupersteps;
+      const lastStep = Math.min(this.#lastStep({ ...before, run }), begunAt + maxStepsOfCall);
       // a deadline that is over lets no task of the turn begin
-      const begins = options.drive === false;
-      const deadline = begins ? -Infinity : undefined;
-      const endsAfter = begins ? inputStep + this.#driver.engine.inputSupersteps : undefined;
-      const { owner, values = true } = options;
-      const withoutValues = !values;
+      const deadline = begins ? -Infinity : options.deadline;
+      const endsAfter = begins ? begunAt : undefined;
       const base = { input: { value: input }, runId, owner, record, retryFailed: false, inputStep, lastStep };
-      return { ...base, deadline, endsAfter, withoutValues };
+      return { ...base, ...common, deadline, endsAfter };
     });
     if (driven === undefined) throw threadBusy(threadId); // H6
     return driven;
@@ -214,16 +222,17 @@ export class ThreadOperations {
 
   #drive(
     threadId: string,
-    options: RunOptions,
+    options: RunOptions & Pick<StepOptions, "onFailure">,
     watch: DriveWatch | undefined,
     begin: (view: ThreadView | undefined, record: ThreadRecord) => DrivePlan | undefined,
   ): Promise<Driven | undefined> {
     return this.#driver.driveAlone(threadId, this.#context(options, watch), options.whenBusy === "enqueue", begin);
   }
 
-  #context(options: CallOptions, watch: DriveWatch | undefined): DriveContext {
-    const { maxConcurrency, signal } = options;
-    return { config: driveConfig(options, this.#name), maxConcurrency, signal, watch };
+  #context(options: CallOptions & Pick<StepOptions, "onFailure">, watch: DriveWatch | undefined): DriveContext {
+    const { maxConcurrency, signal, onFailure } = options;
+    const isAttempt = onFailure !== undefined;
+    return { config: driveConfig(options, this.#name), maxConcurrency, signal, isAttempt, watch };
   }
 
   /** H7: an unfinished thread takes no new input unless the caller says so; returns what that drops. */

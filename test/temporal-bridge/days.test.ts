@@ -48,7 +48,7 @@ function graphs() {
     .addNode("wait", async () => ({ got: await waitForSignal("shipped", z.string()) }))
     .addEdge(START, "nap")
     .addEdge("nap", "wait");
-  return { refund, month, patient: waiting({}), hasty: waiting({ expiresInMs: 5 * DAY_MS }), late };
+  return { refund, month, burst: month, patient: waiting({}), hasty: waiting({ expiresInMs: 5 * DAY_MS }), late };
 }
 
 const { testServer } = await findTemporal().catch(() => ({ testServer: undefined }));
@@ -64,7 +64,7 @@ describeDays("a run of days, on a server that skips time", () => {
     environment = await TestWorkflowEnvironment.createTimeSkipping({
       server: { executable: { type: "existing-path", path: testServer ?? "" } },
     });
-    rig = await temporalRig(made, { address: environment.address });
+    rig = await temporalRig(made, { address: environment.address, settings: { burst: { granularity: "burst" } } });
   });
   afterAll(async () => {
     await rig.stop();
@@ -144,6 +144,17 @@ describeDays("a run of days, on a server that skips time", () => {
     await environment.sleep(0.1 * DAY_MS);
     expect(await run.result()).toEqual({ got: "up" });
     expect(await daysSince(begun)).toBeCloseTo(30, 1);
+    expect(await timers(run.id)).toEqual([30]);
+  });
+
+  it("counts a sleep in a local activity from the server's time too, which is ahead", async () => {
+    await environment.sleep(10 * DAY_MS);
+    const run = await rig.executor.execute("burst", { id: rig.newId(), input: {}, localStart: true });
+    expect((await rig.settled(run.id)).interrupts).toMatchObject([{ kind: "timer", node: "nap" }]);
+    await environment.sleep(29.9 * DAY_MS);
+    expect(await run.status()).toBe("interrupted");
+    await environment.sleep(0.1 * DAY_MS);
+    expect(await run.result()).toEqual({ got: "up" });
     expect(await timers(run.id)).toEqual([30]);
   });
 

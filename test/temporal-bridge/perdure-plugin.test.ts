@@ -130,14 +130,17 @@ describeWithTemporal("a worker and a client with a PerdurePlugin each", () => {
     expect(await around.result()).toEqual({ log: ["in", "yes"] });
   });
 
-  it("give the graph's thread back when the workflow around it is cancelled", async () => {
-    const id = `given-back-${taskQueue}`;
+  it.each([
+    ["cancelled", "cancel", "Workflow execution cancelled"],
+    ["terminated, of which only the child's policy tells it", "terminate", "terminated by user via frontend"],
+  ] as const)("give the graph's thread back when the workflow around it is %s", async (_what, end, message) => {
+    const id = `${end}-${taskQueue}`;
     const own = { taskQueue, workflowId: `around-${id}` };
     const around = await client.workflow.start("withGraph", { ...own, args: [id, { log: ["in"] }] });
     await expect.poll(listed("asks")).toContain(id);
     await expect.poll(async () => (await executor.query(id, "state")).interrupts).toHaveLength(1);
-    await around.cancel();
-    await expect(around.result()).rejects.toThrow("Workflow execution cancelled");
+    await around[end]();
+    await expect(around.result()).rejects.toThrow(message);
     await expect.poll(() => executor.get(id).status()).toBe("cancelled");
     expect((await checkpointer.readRecord(id))?.owner).toBeUndefined();
   });

@@ -1,7 +1,8 @@
 import type { Client } from "@temporalio/client";
 import { Annotation, START, StateGraph, entrypoint } from "@langchain/langgraph";
-import type { DurableExecutor, RunHandle, RunStatus } from "perdure/executor";
+import type { DurableExecutor, ExecuteOptions, RunHandle, RunStatus } from "perdure/executor";
 import { createTemporalExecutor } from "perdure/temporal/client";
+import type { TemporalExecuteOptions } from "perdure/temporal/client";
 import { createGraphWorker } from "perdure/temporal/worker";
 import type { Checkpointer } from "perdure/checkpoint";
 import { expectTypeOf, test } from "vitest";
@@ -37,6 +38,15 @@ test("an executor that knows its graphs: names, inputs and values", async () => 
   await executor.execute("support", { input: { title: "a" } });
   // @ts-expect-error no such query
   await executor.query("case-42", "values");
+});
+
+test("a local start is Temporal's own option, and no other executor's", async () => {
+  const executor = createTemporalExecutor<typeof graphs>({ client, taskQueue: "agents" });
+  await executor.execute("double", { id: "d", input: 21, localStart: true });
+  expectTypeOf<TemporalExecuteOptions<number>>().toExtend<ExecuteOptions<number>>();
+  const any: DurableExecutor<typeof graphs> = executor;
+  // @ts-expect-error not every engine has it
+  await any.execute("double", { id: "d", input: 21, localStart: true });
 });
 
 test("a handle of an earlier run: its graph is named, or its values are any of the graphs'", async () => {

@@ -1,5 +1,5 @@
 export { createTemporalExecutor } from "./create-temporal-executor.ts";
-export type { TemporalExecutor, TemporalExecutorOptions } from "./create-temporal-executor.ts";
+export type { TemporalExecuteOptions, TemporalExecutor, TemporalExecutorOptions } from "./create-temporal-executor.ts";
 export { PerdurePlugin } from "./perdure-plugin.ts";
 export type {
   DurableExecutor,

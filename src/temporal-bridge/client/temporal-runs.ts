@@ -4,19 +4,12 @@ import type { Client, WorkflowHandle } from "@temporalio/client";
 import { z } from "zod";
 import type { Checkpointer } from "../../checkpoint/index.ts";
 import { PerdureError, isPerdureError, parseOptions } from "../../errors/index.ts";
-import type {
-  ExecuteOptions,
-  ListRunsOptions,
-  RunHandle,
-  RunState,
-  RunSummary,
-  StartedRun,
-} from "../../executor/index.ts";
+import type { ListRunsOptions, RunHandle, RunState, RunSummary, StartedRun } from "../../executor/index.ts";
 import type { Answers, ThreadSignal } from "../../runner/index.ts";
 import { HANDLER, RUN_GRAPH, SEARCH_ATTRIBUTE } from "../shared/names.ts";
 import type { RunGraphArgs, RunResult, SignalArgs, WireState, WireValue } from "../shared/protocol.ts";
 import { WireCodec } from "../shared/wire-codec.ts";
-import type { TemporalExecutor, TemporalExecutorOptions } from "./create-temporal-executor.ts";
+import type { TemporalExecuteOptions, TemporalExecutor, TemporalExecutorOptions } from "./create-temporal-executor.ts";
 import { isRefused, reaching } from "./errors.ts";
 import { listRuns } from "./list-runs.ts";
 import { areAsked, runIsOver, withoutGivenBefore } from "./past-answers.ts";
@@ -34,6 +27,7 @@ const Execute = z.strictObject({
   input: z.unknown().optional(),
   supersede: z.boolean().optional(),
   maxSteps: z.int().min(1).optional(),
+  localStart: z.boolean().optional(),
   metadata: z.record(z.string(), z.unknown()).optional(),
   context: z.record(z.string(), z.unknown()).optional(),
 });
@@ -54,9 +48,9 @@ export class TemporalRuns implements TemporalExecutor {
     this.#codec = new WireCodec(checkpointer);
   }
 
-  async execute<Values>(graph: string, options: ExecuteOptions<unknown>): Promise<StartedRun<Values>> {
+  async execute<Values>(graph: string, options: TemporalExecuteOptions<unknown>): Promise<StartedRun<Values>> {
     parseOptions("executor.execute", Execute, { ...options, graph });
-    const { id, input, context, supersede, maxSteps, metadata } = options;
+    const { id, input, context, supersede, maxSteps, metadata, localStart } = options;
     const wire = input === undefined ? undefined : await this.#codec.encode(input);
     const args: RunGraphArgs = {
       graph,
@@ -65,6 +59,7 @@ export class TemporalRuns implements TemporalExecutor {
       ...(maxSteps === undefined ? {} : { maxSteps }),
       ...(metadata === undefined ? {} : { metadata }),
       ...(context === undefined ? {} : { context: await this.#codec.encode(context) }),
+      ...(localStart === true ? { localStart } : {}),
       ...(this.#isSearchable ? { searchable: true } : {}),
     };
     const typedSearchAttributes = [

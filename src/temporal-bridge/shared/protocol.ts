@@ -17,6 +17,8 @@ export interface RunGraphArgs {
   /** Goes to the nodes. */
   readonly metadata?: Readonly<Record<string, unknown>>;
   readonly context?: WireValue;
+  /** Whether the first activity is a local one. */
+  readonly localStart?: boolean;
   /** Whether the server has the search attributes of runs. */
   readonly searchable?: boolean;
   /** What a run hands on to the next one of its chain. */
@@ -63,6 +65,10 @@ export interface StartRequest extends RunPlace {
   readonly input?: WireValue;
   readonly supersede?: boolean;
   readonly maxSteps?: number;
+  /** What a local activity that failed has left; after the first attempt, what that one has left counts. */
+  readonly left?: unknown;
+  /** The workflow's time, for a local activity. */
+  readonly scheduledAt?: number;
 }
 
 export interface TasksRequest extends RunPlace {
@@ -148,6 +154,12 @@ export type Report =
 export interface StartReport {
   readonly report: ThreadReport;
   readonly settings: RunSettings;
+}
+
+/** What an attempt that failed, and was not the last one, tells the next. */
+export interface NextAttempt {
+  readonly delayMs: number;
+  readonly left?: unknown;
 }
 
 /** What a run returns: the final values, or where they are when they are too large for the history. */

@@ -1,5 +1,7 @@
 import { ApplicationFailure } from "@temporalio/activity";
 import type { FailedTask, JudgeFailure } from "../../runner/index.ts";
+import type { NextAttempt } from "../shared/protocol.ts";
+import { failureText } from "./failure-text.ts";
 
 /** What one attempt of an activity leaves for the next. */
 interface Left {
@@ -53,10 +55,13 @@ export class AttemptCount {
     const [first] = this.#retried;
     if (first === undefined) return undefined;
     const { name, message } = first.error instanceof Error ? first.error : new Error(String(first.error));
+    const delayMs = Math.max(1, ...this.#retried.map((retried) => Math.round(retried.delayMs)));
+    const next: NextAttempt = { delayMs, left: this.left() }; // a local activity has no heartbeats to leave it by
     return ApplicationFailure.create({
       type: name,
-      message,
-      nextRetryDelay: Math.max(1, ...this.#retried.map(({ delayMs }) => Math.round(delayMs))),
+      message: failureText(message),
+      nextRetryDelay: delayMs,
+      details: [next],
     });
   }
 

@@ -3,6 +3,7 @@ import type { BundleOptions, NativeConnection, WorkerOptions, WorkflowBundleWith
 import type { Checkpointer } from "../../checkpoint/index.ts";
 import { graphActivities } from "./graph-activities.ts";
 import type { GraphMap, GraphSettings } from "./graph-settings.ts";
+import { OwnWorkers } from "./own-workers.ts";
 import { WORKER_DEFAULTS, bundlerOptions, workflowsPath } from "./worker-defaults.ts";
 
 /** Options of {@link createGraphWorker}. */
@@ -50,7 +51,8 @@ export function bundleGraphWorkflows(
  */
 export async function createGraphWorker(options: GraphWorkerOptions): Promise<Worker> {
   const { connection, namespace, taskQueue, activitiesOnly = false, worker = {} } = options;
-  return Worker.create({
+  const workers = new OwnWorkers();
+  const created = await Worker.create({
     ...WORKER_DEFAULTS,
     ...worker,
     taskQueue,
@@ -59,6 +61,8 @@ export async function createGraphWorker(options: GraphWorkerOptions): Promise<Wo
     ...(activitiesOnly || worker.workflowBundle !== undefined
       ? {}
       : { workflowsPath: workflowsPath(), bundlerOptions: bundlerOptions(worker.bundlerOptions) }),
-    activities: { ...worker.activities, ...graphActivities(options) },
+    activities: { ...worker.activities, ...graphActivities(options, workers) },
   });
+  workers.add(created);
+  return created;
 }

@@ -1,7 +1,7 @@
 import type { ThreadOwner } from "../../checkpoint/index.ts";
 import { isPerdureError } from "../../errors/index.ts";
 import { NODE_FAILED } from "../shared/names.ts";
-import type { GraphActivities, Report, RunPlace, StartReport } from "../shared/protocol.ts";
+import type { GraphActivities, Report, RunPlace, StartReport, StartRequest } from "../shared/protocol.ts";
 import { inActivity } from "./activity-scope.ts";
 import type { ActivityScope } from "./activity-scope.ts";
 import { AttemptCount } from "./attempt-count.ts";
@@ -9,38 +9,41 @@ import { commitAnswers } from "./commit-answers.ts";
 import { hostGraphs } from "./hosted-graph.ts";
 import type { HostOptions, HostedGraph, HostedState } from "./hosted-graph.ts";
 import { nodeFailed } from "./node-failed.ts";
+import { OwnWorkers } from "./own-workers.ts";
 import { owning, releaseAtEnd } from "./owning.ts";
 import { runTasks } from "./run-tasks.ts";
 import { startThread } from "./start-thread.ts";
 import { batchReport, threadReport } from "./thread-report.ts";
 
-/** The activities by which workflows drive graphs. */
-export function graphActivities(options: HostOptions): GraphActivities {
+/** The activities by which workflows drive graphs, on these workers. */
+export function graphActivities(options: HostOptions, workers = new OwnWorkers()): GraphActivities {
   const graphOf = hostGraphs(options);
 
   /** Does the work of an activity on its thread, as its owner. */
-  function onThread<T>(request: RunPlace, work: (graph: HostedGraph, scope: ActivityScope) => Promise<T>): Promise<T> {
-    return inActivity((scope) => {
-      const graph = graphOf(request.graph);
-      return owning(graph, scope, request, () => work(graph, scope));
-    });
+  function onThread<T>(
+    request: RunPlace & Pick<StartRequest, "scheduledAt">,
+    work: (graph: HostedGraph, scope: ActivityScope) => Promise<T>,
+  ): Promise<T> {
+    return inActivity(
+      (scope) => {
+        const graph = graphOf(request.graph);
+        return owning(graph, scope, request, () => work(graph, scope));
+      },
+      { scheduledAt: request.scheduledAt, workers },
+    );
   }
 
   return {
     graphStart: (request) =>
       onThread(request, async (graph, scope) => {
-        const started = await startThread(graph, scope, request);
+        const count = new AttemptCount(scope.left ?? request.left);
+        const state = await startThread(graph, scope, request, count);
         const { granularity, maxParallelActivities, heartbeatTimeoutMs, startToCloseTimeoutMs } = graph.settings;
         const settings = { granularity, maxParallelActivities, heartbeatTimeoutMs, startToCloseTimeoutMs };
-        const reported = async (state: HostedState): Promise<StartReport> => ({
+        return settled(scope, count, async (): Promise<StartReport> => ({
           report: await finalReport(graph, scope, state),
           settings,
-        });
-        if (!mayBurstAtOnce(graph, scope, started)) return reported(started);
-        const count = new AttemptCount(scope.left);
-        const tasks = started.tasks.map(({ id }) => id);
-        const state = await runTasks(graph, scope, { ...request, tasks, burst: true, step: started.step }, count);
-        return settled(scope, count, () => reported(state));
+        }));
       }),
 
     graphTasks: (request) =>
@@ -84,12 +87,6 @@ async function settled<R extends Report | StartReport>(
   const report = await reported();
   if (count.failed.length > 0) throw nodeFailed(count.failed, NODE_FAILED, report);
   return report;
-}
-
-/** A burst goes on in the activity that began the turn, unless its nodes may stand still for longer than that one. */
-function mayBurstAtOnce({ settings }: HostedGraph, scope: ActivityScope, { status }: HostedState): boolean {
-  const isPatient = settings.heartbeatTimeoutMs <= scope.heartbeatTimeoutMs;
-  return settings.granularity === "burst" && status === "ready" && isPatient;
 }
 
 /** Where the thread stands; one that is done needs no owner any more. */

@@ -1,7 +1,8 @@
 import { SimplePlugin } from "@temporalio/plugin";
-import type { BundleOptions, ReplayWorkerOptions, WorkerOptions } from "@temporalio/worker";
+import type { BundleOptions, ReplayWorkerOptions, Worker, WorkerOptions } from "@temporalio/worker";
 import { graphActivities } from "./graph-activities.ts";
 import type { HostOptions } from "./hosted-graph.ts";
+import { OwnWorkers } from "./own-workers.ts";
 import { WORKER_DEFAULTS, bundlerOptions, workflowsPath } from "./worker-defaults.ts";
 
 /** Options of the worker's {@link PerdurePlugin}. */
@@ -18,14 +19,26 @@ export interface PerdurePluginOptions extends HostOptions {
  */
 export class PerdurePlugin extends SimplePlugin {
   readonly #activitiesOnly: boolean;
+  readonly #workers: OwnWorkers;
 
   constructor({ activitiesOnly = false, ...host }: PerdurePluginOptions) {
+    const workers = new OwnWorkers();
     super({
       name: "perdure",
-      activities: { ...graphActivities(host) },
+      activities: { ...graphActivities(host, workers) },
       workflowsPath: (own) => own ?? workflowsPath(),
     });
     this.#activitiesOnly = activitiesOnly;
+    this.#workers = workers;
+  }
+
+  override async runWorker(worker: Worker, next: (worker: Worker) => Promise<void>): Promise<void> {
+    this.#workers.add(worker);
+    try {
+      await super.runWorker(worker, next);
+    } finally {
+      this.#workers.delete(worker);
+    }
   }
 
   override configureWorker(options: WorkerOptions): WorkerOptions {

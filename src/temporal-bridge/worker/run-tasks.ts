@@ -1,6 +1,6 @@
 import { isPerdureError } from "../../errors/index.ts";
 import type { StepOptions } from "../../runner/index.ts";
-import type { TasksRequest } from "../shared/protocol.ts";
+import type { RunPlace, TasksRequest } from "../shared/protocol.ts";
 import { activityNow } from "./activity-scope.ts";
 import type { ActivityScope } from "./activity-scope.ts";
 import type { AttemptCount } from "./attempt-count.ts";
@@ -8,24 +8,18 @@ import type { HostedGraph, HostedState } from "./hosted-graph.ts";
 
 /** Runs the tasks of a request, and in a burst what comes after them. */
 export async function runTasks(
-  { runner, settings, codec }: HostedGraph,
+  graph: HostedGraph,
   scope: ActivityScope,
-  { tasks, burst, step: from = -1, metadata, context }: TasksRequest,
+  { tasks, burst, step: from = -1, ...place }: TasksRequest,
   count: AttemptCount,
 ): Promise<HostedState> {
-  const { threadId, owner, signal } = scope;
-  const options = {
-    owner,
-    signal,
-    onFailure: count.judge,
-    values: false,
-    ...(metadata === undefined ? {} : { metadata }),
-    ...(context === undefined ? {} : { context: (await codec.decode(context)) as Record<string, unknown> }),
-  };
+  const { runner, settings } = graph;
+  const { threadId } = scope;
+  const options = await callOptions(graph, scope, place, count);
   const named = tasks.filter((id) => !count.isOver(id));
   if (burst !== true) return stepReady(runner, threadId, { ...options, tasks: named });
   scope.askWhetherAlive();
-  const deadline = activityNow() + settings.burst.maxMs;
+  const deadline = burstDeadline(graph, scope);
   const leftAt = ({ step }: Pick<HostedState, "step">): number => settings.burst.maxSteps - (step - from);
   const maxSteps = settings.burst.maxSteps;
   let state = await stepReady(runner, threadId, { ...options, tasks: named, maxSteps, deadline });
@@ -37,6 +31,28 @@ export async function runTasks(
     if (state.checkpointId === checkpointId) break;
   }
   return state;
+}
+
+/** What every call is made with that runs nodes. */
+export async function callOptions(
+  { codec }: HostedGraph,
+  { owner, signal }: ActivityScope,
+  { metadata, context }: Pick<RunPlace, "metadata" | "context">,
+  { judge }: AttemptCount,
+) {
+  return {
+    owner,
+    signal,
+    onFailure: judge,
+    values: false,
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(context === undefined ? {} : { context: (await codec.decode(context)) as Record<string, unknown> }),
+  };
+}
+
+/** When a burst that begins now begins nothing more. */
+export function burstDeadline({ settings }: HostedGraph, { mostMs }: ActivityScope): number {
+  return activityNow() + Math.min(settings.burst.maxMs, mostMs);
 }
 
 /** Runs those of the tasks that an attempt before, which nobody heard of, has not brought to a question. */

@@ -3,36 +3,65 @@ import type { StartRequest } from "../shared/protocol.ts";
 import { GRAPH_CHANGED } from "../shared/names.ts";
 import { GONE } from "../shared/wire-codec.ts";
 import type { ActivityScope } from "./activity-scope.ts";
+import type { AttemptCount } from "./attempt-count.ts";
 import type { HostedGraph, HostedState } from "./hosted-graph.ts";
 import { refuseTurnOfOthers } from "./owning.ts";
+import { burstDeadline, callOptions, runTasks } from "./run-tasks.ts";
 
-/** Commits the input of a turn, or takes the thread as it stands; runs nothing. */
+/** Commits the input of a turn, or takes the thread as it stands; a burst goes on from there. */
 export async function startThread(
   graph: HostedGraph,
   scope: ActivityScope,
-  { input, supersede, maxSteps, turnId }: StartRequest,
+  request: StartRequest,
+  count: AttemptCount,
 ): Promise<HostedState> {
-  const { runner, codec } = graph;
+  const { input, supersede, maxSteps, turnId } = request;
+  const { runner, codec, settings } = graph;
   const { threadId, owner, signal } = scope;
+  const isBurst = mayBurstAtOnce(graph, scope);
   const value = input === undefined ? undefined : await codec.decode(input);
   if (input === undefined || value === GONE) {
-    const record = await refuseTurnOfOthers(graph, scope, turnId);
-    if (input === undefined) return withFailedAgain(await runner.continue(threadId, { owner, drive: false, signal }));
-    // a kept input is dropped when an attempt before has committed it, and when the run ended before one could
-    if (record?.run?.id !== turnId) throw inputGone(threadId, turnId);
-    return runner.inspect(threadId);
+    const state = await takeThread(graph, scope, request);
+    if (!isBurst || state.status !== "ready") return state;
+    const tasks = state.tasks.map(({ id }) => id);
+    return runTasks(graph, scope, { ...request, tasks, burst: true, step: state.step }, count);
   }
+  if (isBurst) scope.askWhetherAlive();
+  const how = isBurst
+    ? {
+        ...(await callOptions(graph, scope, request, count)),
+        maxStepsOfCall: settings.burst.maxSteps,
+        deadline: burstDeadline(graph, scope),
+      }
+    : { owner, signal, onFailure: count.judge, values: false, drive: false };
   const state = await runner.start(threadId, value, {
-    owner,
-    drive: false,
+    ...how,
     runId: turnId,
-    signal,
-    values: false,
     ...(supersede === undefined ? {} : { supersede }),
     ...(maxSteps === undefined ? {} : { maxSteps }),
   });
   await codec.drop([input]);
   return state;
+}
+
+/** A burst goes on in the activity that begins the turn, unless its nodes may stand still for longer than that one. */
+function mayBurstAtOnce({ settings }: HostedGraph, scope: ActivityScope): boolean {
+  return settings.granularity === "burst" && settings.heartbeatTimeoutMs <= scope.heartbeatTimeoutMs;
+}
+
+/** The thread as it stands, where there is no input, or an attempt before has committed it. */
+async function takeThread(
+  graph: HostedGraph,
+  scope: ActivityScope,
+  { input, turnId }: StartRequest,
+): Promise<HostedState> {
+  const { threadId, owner, signal } = scope;
+  const { runner } = graph;
+  const record = await refuseTurnOfOthers(graph, scope, turnId);
+  if (input === undefined) return withFailedAgain(await runner.continue(threadId, { owner, drive: false, signal }));
+  // a kept input is dropped when an attempt before has committed it, and when the run ended before one could
+  if (record?.run?.id !== turnId) throw inputGone(threadId, turnId);
+  return runner.inspect(threadId);
 }
 
 function inputGone(threadId: string, turnId: string): PerdureError {

@@ -1,7 +1,8 @@
 import { keepValue } from "../../checkpoint/index.ts";
-import type { OpenInterrupt } from "../../runner/index.ts";
-import type { NodeSettings, Report, RunResult, ThreadReport, WireInterrupt } from "../shared/protocol.ts";
+import type { OpenInterrupt, TaskFailure } from "../../runner/index.ts";
+import type { NodeSettings, Report, RunResult, ThreadReport, WireFailure, WireInterrupt } from "../shared/protocol.ts";
 import { sizeOf, toJson } from "../shared/wire-codec.ts";
+import { failureText } from "./failure-text.ts";
 import type { ParsedSettings } from "./graph-settings.ts";
 import type { HostedGraph, HostedState } from "./hosted-graph.ts";
 
@@ -12,6 +13,9 @@ const LARGEST_QUESTION_BYTES = 32 * 1024;
 const LARGEST_QUESTIONS_BYTES = 256 * 1024;
 /** The same in the report of a batch, of which there are many. */
 const LARGEST_BESIDE_BYTES = 32 * 1024;
+
+/** So many failed tasks are told of. */
+const MOST_FAILURES = 20;
 
 /** Where a thread stands, as the history takes it: without its values, but for the final ones. */
 export async function threadReport(graph: HostedGraph, state: HostedState): Promise<ThreadReport> {
@@ -27,7 +31,7 @@ export async function threadReport(graph: HostedGraph, state: HostedState): Prom
     tasks,
     interrupts: await wireInterrupts(state.interrupts, LARGEST_QUESTIONS_BYTES),
     ...(nodes === undefined ? {} : { nodes }),
-    ...(state.status === "error" ? { failures: state.failures } : {}),
+    ...(state.status === "error" ? { failures: state.failures.slice(0, MOST_FAILURES).map(shortened) } : {}),
     ...(state.status === "cancelled" ? { reason: state.reason } : {}),
     ...(status === "done" ? { result: await runResult(graph, state) } : {}),
   };
@@ -37,6 +41,10 @@ export async function threadReport(graph: HostedGraph, state: HostedState): Prom
 export async function batchReport({ checkpointId, interrupts }: HostedState): Promise<Report> {
   if (interrupts.length === 0) return { kind: "same", checkpointId };
   return { kind: "asked", checkpointId, interrupts: await wireInterrupts(interrupts, LARGEST_BESIDE_BYTES) };
+}
+
+function shortened(failure: TaskFailure): WireFailure {
+  return { ...failure, message: failureText(failure.message) };
 }
 
 /** The final values, or where they are. */

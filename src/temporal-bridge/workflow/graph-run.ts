@@ -1,11 +1,11 @@
 import {
-  ActivityFailure,
   ApplicationFailure,
   CancellationScope,
   allHandlersFinished,
   condition,
   continueAsNew,
   isCancellation,
+  sleep,
   upsertMemo,
   upsertSearchAttributes,
   workflowInfo,
@@ -21,6 +21,7 @@ import type {
   RunSettings,
   SignalArgs,
   StartReport,
+  StartRequest,
   ThreadReport,
   WireState,
   WireValue,
@@ -32,7 +33,7 @@ import { batchesOf } from "./batches.ts";
 import type { Batch } from "./batches.ts";
 import { Overlap } from "./overlap.ts";
 import type { ActivityKind } from "./overlap.ts";
-import { endOf, isContinuing, reportOf } from "./run-end.ts";
+import { afterLocal, endOf, failureOf, isContinuing, reportOf } from "./run-end.ts";
 
 /** What did not move on after so many looks never will. */
 const MOST_LOOKS = 20;
@@ -126,8 +127,7 @@ export class GraphRun {
         await this.#commit({ answers }, "answers");
       } catch (error) {
         this.#answers.take(answers);
-        const cause = error instanceof ActivityFailure ? error.cause : undefined;
-        const failure = cause instanceof ApplicationFailure ? cause : undefined;
+        const failure = failureOf(error);
         if (failure?.type === GRAPH_CHANGED) this.#failure ??= { error };
         this.#next(); // the question is open again, and its time goes on
         throw failure ?? error;
@@ -225,24 +225,35 @@ export class GraphRun {
   }
 
   #start(): void {
-    const { input, supersede, maxSteps } = this.#args;
+    const { input, supersede, maxSteps, localStart } = this.#args;
+    const request: StartRequest = {
+      ...this.#place(),
+      ...(input === undefined ? {} : { input }),
+      ...(supersede === undefined ? {} : { supersede }),
+      ...(maxSteps === undefined ? {} : { maxSteps }),
+    };
     const begun = ({ report, settings }: StartReport): void => {
       this.#settings = settings;
       this.#take(report);
       this.#next();
     };
-    activities
-      .start({
-        ...this.#place(),
-        ...(input === undefined ? {} : { input }),
-        ...(supersede === undefined ? {} : { supersede }),
-        ...(maxSteps === undefined ? {} : { maxSteps }),
-      })
-      .then(begun, (error: unknown) => {
-        const report = reportOf<StartReport>(error); // a burst goes on in the activity that starts, so a node may fail in it
-        if (report === undefined) this.#fail(error);
-        else begun(report);
+    const failed = (error: unknown): void => {
+      const report = reportOf<StartReport>(error); // a burst goes on in the activity that starts, so a node may fail in it
+      if (report === undefined) this.#fail(error);
+      else begun(report);
+    };
+    const start = (left?: unknown): void => {
+      activities.start(left === undefined ? request : { ...request, left }).then(begun, failed);
+    };
+    if (localStart !== true) start();
+    else {
+      activities.startLocally({ ...request, scheduledAt: Date.now() }).then(begun, (error: unknown) => {
+        const after = afterLocal(error);
+        if (after === undefined) failed(error);
+        else if (after.delayMs === 0) start(after.left);
+        else sleep(after.delayMs).then(() => start(after.left), failed);
       });
+    }
   }
 
   /** Has activities run what can run. */

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, test } from "vitest";
 import type { ExpectStatic } from "vitest";
 import { describeWithTemporal, temporalRig } from "../../support/temporal.ts";
 import type { CorpusGraph } from "./corpus-graph.ts";
-import { GRANULARITIES, hostCorpus } from "./host-corpus.ts";
+import { WAYS, hostCorpus } from "./host-corpus.ts";
 import type { HostedCorpus } from "./host-corpus.ts";
 import { playInProcess } from "./play-in-process.ts";
 import type { Played } from "./play-in-process.ts";
@@ -28,8 +28,8 @@ async function inMemory(): Promise<OpenStore> {
 /** Says of each graph that it is the same in process and on Temporal. */
 export function describeTheSame(title: string, corpus: readonly CorpusGraph[], open = inMemory): void {
   describeBeside(title, corpus, open, (graph, hosted, rig, inProcess, expect) =>
-    GRANULARITIES.map((granularity) => () => {
-      const copy = hosted.copyOf(graph, granularity);
+    WAYS.map((way) => () => {
+      const copy = hosted.copyOf(graph, way);
       return playOnTemporal(graph, copy, rig, rig.newId(), inProcess, expect);
     }),
   );
@@ -38,8 +38,8 @@ export function describeTheSame(title: string, corpus: readonly CorpusGraph[], o
 /** Says of each graph that it is the same in process and where its thread is handed over after each move. */
 export function describeTheSameMoving(title: string, corpus: readonly CorpusGraph[], open = inMemory): void {
   describeBeside(title, corpus, open, (graph, hosted, rig, inProcess, expect) =>
-    GRANULARITIES.map((granularity, index) => () => {
-      const copy = hosted.copyOf(graph, granularity);
+    WAYS.map((way, index) => () => {
+      const copy = hosted.copyOf(graph, way);
       const first = index === 0 ? "process" : "temporal";
       return playOnBothSides(graph, copy, rig, rig.newId(), inProcess, first, expect);
     }),

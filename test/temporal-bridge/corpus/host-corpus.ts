@@ -4,14 +4,14 @@ import type { CorpusGraph } from "./corpus-graph.ts";
 import type { HostedCopy } from "./play-on-temporal.ts";
 import { World } from "./world.ts";
 
-/** Both ways in which the activities of a graph may be cut. */
-export const GRANULARITIES = ["node", "burst"] as const;
+/** The ways in which the activities of a graph may be cut. */
+export const WAYS = ["node", "burst", "burst with a local start"] as const;
 
-/** Copies of graphs for a worker, one for each granularity. */
+/** Copies of graphs for a worker, one for each way. */
 export interface HostedCorpus {
   readonly graphs: Readonly<Record<string, never>>;
   readonly settings: Readonly<Record<string, GraphSettings>>;
-  copyOf(graph: CorpusGraph, granularity: (typeof GRANULARITIES)[number]): HostedCopy;
+  copyOf(graph: CorpusGraph, way: (typeof WAYS)[number]): HostedCopy;
   close(): Promise<void>;
 }
 
@@ -20,19 +20,20 @@ export async function hostCorpus(corpus: readonly CorpusGraph[]): Promise<Hosted
   const settings: Record<string, GraphSettings> = {};
   const graphs: Record<string, DrivableGraph> = {};
   for (const { name, build } of corpus) {
-    for (const granularity of GRANULARITIES) {
-      const hosted = `${name} (${granularity})`;
+    for (const way of WAYS) {
+      const hosted = `${name} (${way})`;
       const world = new World();
       const graph = await build(world);
-      copies.set(hosted, { name: hosted, graph: graph as never, world });
+      const localStart = way === "burst with a local start";
+      copies.set(hosted, { name: hosted, graph: graph as never, world, localStart });
       graphs[hosted] = graph;
-      settings[hosted] = { granularity };
+      settings[hosted] = { granularity: way === "node" ? "node" : "burst" };
     }
   }
   return {
     graphs: graphs as Readonly<Record<string, never>>,
     settings,
-    copyOf: ({ name }, granularity) => copies.get(`${name} (${granularity})`)!,
+    copyOf: ({ name }, way) => copies.get(`${name} (${way})`)!,
     async close() {
       for (const { world } of copies.values()) await world.close();
     },

@@ -15,7 +15,7 @@ export type Side = "process" | "temporal";
 /** Plays what was played in process once more, handing the thread over after each move. */
 export async function playOnBothSides(
   { context }: CorpusGraph,
-  { graph, world, name }: HostedCopy,
+  { graph, world, name, localStart }: HostedCopy,
   { executor, checkpointer }: Rig,
   id: string,
   { moves, story: { stops: expected } }: Played,
@@ -44,10 +44,10 @@ export async function playOnBothSides(
     else await runner.continue(id, options);
   };
   const onTemporal = async (move: Move, before: Stop | undefined): Promise<void> => {
-    if ("input" in move) run = await executor.execute(name, { id, input: move.input as never, ...options });
-    else if ("again" in move) run = await executor.execute(name, { id, ...options });
+    if ("input" in move) run = await executor.execute(name, { id, input: move.input as never, ...options, localStart });
+    else if ("again" in move) run = await executor.execute(name, { id, ...options, localStart });
     else {
-      if (run === undefined) run = await executor.execute(name, { id, ...options });
+      if (run === undefined) run = await executor.execute(name, { id, ...options, localStart });
       await settled(before!);
       if ("signal" in move) await executor.signal(id, move.signal);
       else if ("answer" in move) {

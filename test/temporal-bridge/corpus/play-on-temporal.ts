@@ -18,19 +18,21 @@ export interface HostedCopy {
   readonly world: World;
   /** The name the worker knows it by. */
   readonly name: string;
+  /** Whether its runs begin in a local activity. */
+  readonly localStart: boolean;
 }
 
 /** Plays the script of a graph on Temporal; waits after each move until the run rests as it did in process. */
 export async function playOnTemporal(
   { context }: CorpusGraph,
-  { graph, world, name }: HostedCopy,
+  { graph, world, name, localStart }: HostedCopy,
   { executor, checkpointer }: Rig,
   id: string,
   { moves, story: { stops: expected } }: Played,
   expect: ExpectStatic,
 ): Promise<Story> {
   const runner = createRunner(graph, { name, checkpointer }) as unknown as Runner<never, unknown>;
-  const given = context === undefined ? {} : { context };
+  const given = { localStart, ...(context === undefined ? {} : { context }) };
   let run: StartedRun | undefined;
   const play = async (move: Move): Promise<void> => {
     if ("input" in move) {

@@ -16,14 +16,15 @@ import { runUnderKills } from "./run-under-kills.ts";
 import type { KillPlan, KilledRun } from "./run-under-kills.ts";
 
 /** How much, and how it is disturbed; `kills` says how many there must have been at least. */
-export interface KillOptions extends Pick<KillPlan, "runs" | "atOnce" | "nodesBetweenKills"> {
+export interface KillOptions extends Pick<KillPlan, "runs" | "atOnce" | "nodesBetweenKills" | "localStart"> {
   readonly kills: number;
   readonly granularity: "node" | "burst";
 }
 
 /** Two workers on one Postgres and one Temporal server, killed at random moments. */
 export function describeKills({ kills, granularity, ...options }: KillOptions): void {
-  describeWithPostgres(`two workers under SIGKILL, at granularity ${granularity}`, () => {
+  const start = options.localStart === true ? " and with a local start" : "";
+  describeWithPostgres(`two workers under SIGKILL, at granularity ${granularity}${start}`, () => {
     describeWithTemporal("with Temporal", () => {
       const seed = seedOfThisRun();
       let database: FreshDatabase;

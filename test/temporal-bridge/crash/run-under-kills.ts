@@ -18,6 +18,8 @@ export interface KillPlan {
   readonly ledger: Ledger;
   readonly seed: number;
   readonly runs: number;
+  /** Whether runs begin in a local activity. @default false */
+  readonly localStart?: boolean;
   /** Runs under way at the same time. */
   readonly atOnce: number;
   /** A worker is killed a moment after so many nodes have begun, from … up to. */
@@ -37,14 +39,14 @@ export interface KilledRun {
 
 /** Has two workers run graphs, kills one of them every now and then, and puts another one in its place. */
 export async function runUnderKills(plan: KillPlan): Promise<{ runs: readonly KilledRun[]; kills: number }> {
-  const { setup, executor, checkpointer, ledger, seed, runs, atOnce, nodesBetweenKills } = plan;
+  const { setup, ledger, seed, runs, atOnce, nodesBetweenKills } = plan;
   const random = new SeededRandom(seed);
   const workers = await Promise.all([startWorker(setup), startWorker(setup)]);
   let kills = 0;
 
   const runOne = async (id: string): Promise<KilledRun> => {
     const killsBefore = kills;
-    const values = await runToEnd({ executor, checkpointer, ledger }, id, random.between(10, 1_500));
+    const values = await runToEnd(plan, id, random.between(10, 1_500));
     return { id, values, kills: kills - killsBefore };
   };
   const done: KilledRun[] = [];
@@ -87,12 +89,17 @@ export async function runUnderKills(plan: KillPlan): Promise<{ runs: readonly Ki
 
 /** Runs the graph, and gives it what it asks for, and a signal each so many milliseconds. */
 export async function runToEnd(
-  { executor, checkpointer, ledger }: Pick<KillPlan, "executor" | "checkpointer" | "ledger">,
+  {
+    executor,
+    checkpointer,
+    ledger,
+    localStart = false,
+  }: Pick<KillPlan, "executor" | "checkpointer" | "ledger" | "localStart">,
   id: string,
   msBetweenSignals: number,
 ): Promise<KilledRun["values"]> {
   const looking = createRunner(crashGraph(ledger, checkpointer), { name: "crash", checkpointer });
-  const run = await executor.execute("crash", { id, input: {} });
+  const run = await executor.execute("crash", { id, input: {}, localStart });
   const over = new AbortController();
   const others = Promise.all([answerAll(executor, looking, id, over.signal), sendAll(executor, id, msBetweenSignals)]);
   try {
