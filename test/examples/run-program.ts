@@ -7,7 +7,10 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs a program of this project to its end. */
+/** A program that takes longer stands still. Less than a test has, which then tells what the program said. */
+const LIMIT_MS = 240_000;
+
+/** Runs a program of this project to its end; the status is null when it was killed because it didn't come to one. */
 export function runProgram(
   path: string,
   args: readonly string[],
@@ -17,7 +20,7 @@ export function runProgram(
     const child = execFile(
       process.execPath,
       ["--conditions=perdure-source", path, ...args],
-      { env },
+      { env, timeout: LIMIT_MS, killSignal: "SIGKILL" },
       (_, stdout, stderr) => resolve({ status: child.exitCode, stdout, stderr }),
     );
   });
