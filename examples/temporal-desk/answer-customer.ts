@@ -73,7 +73,7 @@ async function whenReached<T>(ask: () => Promise<T>, closing: AbortSignal): Prom
 function show({ shift, tell, isDown }: Counter, { threadId, status, step, next, tasks }: DeskState): void {
   const row = shift.board.get(threadId);
   if (isDown()) return;
-  if (row?.phase === "lost") tell({ type: "found", threadId, status, step, next });
+  if (row?.phase === "lost" && status !== "done") tell({ type: "found", threadId, status, step, next });
   const nodes = tasks.map(({ node }) => node);
   const before = row?.nodes ?? [];
   for (const node of without(before, nodes)) tell({ type: "node", threadId, node, phase: "end" });

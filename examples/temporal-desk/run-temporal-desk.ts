@@ -26,11 +26,9 @@ export async function runTemporalDesk(options: CommonOptions): Promise<boolean> 
 
   console.error("Starting Temporal and Postgres …");
   const [temporal, postgres] = await Promise.all([
-    started("Temporal", () => startTemporal({ databaseFile: path.join(folder, "temporal.db") })),
-    started("Postgres", startPostgres),
+    started(opened, "Temporal", startTemporal({ databaseFile: path.join(folder, "temporal.db") })),
+    started(opened, "Postgres", startPostgres()),
   ]);
-  opened.defer(() => temporal.stop());
-  opened.defer(() => postgres.stop());
   const bundlePath = path.join(folder, "workflow.js");
   await writeFile(bundlePath, (await bundleGraphWorkflows()).code);
 
@@ -43,10 +41,21 @@ export async function runTemporalDesk(options: CommonOptions): Promise<boolean> 
   );
 }
 
-/** @throws UnusablePlace */
-async function started<Server>(name: string, start: () => Promise<Server>): Promise<Server> {
+/**
+ * Waits for a server, which stops with `opened`: also one that comes up when the start of another has failed.
+ * @throws UnusablePlace
+ */
+async function started<Server extends { stop(): Promise<void> }>(
+  opened: AsyncDisposableStack,
+  name: string,
+  starting: Promise<Server>,
+): Promise<Server> {
+  opened.defer(async () => {
+    const server = await starting.catch(() => undefined);
+    await server?.stop();
+  });
   try {
-    return await start();
+    return await starting;
   } catch (cause) {
     throw new UnusablePlace(`${name} could not be started: ${reasonOf(cause)}.`, { cause });
   }

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, inject, it } from "vitest";
 import { runProgram } from "./run-program.ts";
@@ -34,6 +37,23 @@ describe("npm run demo:temporal", { timeout: 300_000 }, () => {
       expect(stderr).toContain("The Temporal server was killed (SIGKILL), and started again");
       expect(stderr).toContain("case-110  refund_order A-1012: nobody decided in time, the team lead is asked");
       expect(stderr).toMatch(/^case-110 .* escalate, approve /m);
+    },
+  );
+
+  it.runIf(hasServers && process.platform !== "win32")(
+    "ends with status 2 and says why when one of its servers does not start, and leaves none of the others behind",
+    async () => {
+      const folder = await mkdtemp(path.join(tmpdir(), "no-temporal-"));
+      try {
+        await writeFile(path.join(folder, "temporal"), "#!/bin/sh\necho not today >&2; exit 1\n", { mode: 0o755 });
+        const PATH = `${folder}${path.delimiter}${process.env["PATH"]}`;
+        // it comes to an end, which it could not beside a server of its own
+        const { status, stdout, stderr } = await demo(["--yes", "--json"], { ...process.env, PATH });
+        expect([status, stdout]).toEqual([2, ""]);
+        expect(stderr).toContain("Temporal could not be started: The Temporal server ended: not today");
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
     },
   );
 

@@ -1,5 +1,4 @@
 import { type ChildProcessByStdio, execFile, spawn } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { chmod, cp, mkdtemp, rm } from "node:fs/promises";
@@ -8,6 +7,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { promisify } from "node:util";
+import { onFreePort } from "./on-free-port.ts";
 
 /**
  * How a running server goes down, in Postgres's own words: `fast` ends the connections and shuts down in
@@ -189,21 +189,4 @@ async function unprivilegedUser(): Promise<User> {
     if (uid && gid) return { uid: Number(uid), gid: Number(gid) };
   }
   throw new Error("Postgres refuses to run as root, and there is no user postgres or nobody to run it as.");
-}
-
-/**
- * Launches the server on a port nobody listens on, below those that systems give out to whoever asks for any: such a
- * one could be given to somebody else before the server has it, or while it restarts.
- */
-async function onFreePort(
-  launch: (port: number) => Promise<Supervisor>,
-): Promise<{ server: Supervisor; port: number }> {
-  for (let tries = 1; ; tries += 1) {
-    const port = randomInt(10_000, 30_000);
-    try {
-      return { server: await launch(port), port };
-    } catch (error) {
-      if (tries === 10 || !String(error).includes("Address already in use")) throw error;
-    }
-  }
 }

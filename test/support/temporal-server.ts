@@ -1,9 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { Connection } from "@temporalio/client";
+import { onFreePort } from "./on-free-port.ts";
 import { findTemporal } from "./temporal-binaries.ts";
 
 /** A Temporal development server that belongs to this process, on 127.0.0.1. */
@@ -38,29 +37,22 @@ wait "$server"`;
 /** @throws when there is no Temporal, or it doesn't start */
 export async function startTemporal(options: TemporalServerOptions = {}): Promise<TemporalServer> {
   const { cli } = await findTemporal();
-  const port = options.port ?? (await freePort());
-  const args = [
-    "server",
-    "start-dev",
-    "--headless",
-    "--ip",
-    "127.0.0.1",
-    "--port",
-    String(port),
-    "--log-level",
-    "error",
-  ];
+  const args = ["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--log-level", "error"];
   if (options.databaseFile !== undefined) args.push("--db-filename", options.databaseFile);
   for (const [name, value] of Object.entries(options.dynamicConfig ?? {})) {
     args.push("--dynamic-config-value", `${name}=${value}`);
   }
-  let end = await start(cli, args, port);
+  const launch = (on: number) => start(cli, [...args, "--port", String(on)], on);
+  const first =
+    options.port === undefined ? await onFreePort(launch) : { server: await launch(options.port), port: options.port };
+  const { port } = first;
+  let end = first.server;
   let isStopped = false;
   return {
     address: `127.0.0.1:${port}`,
     async restart(signal = "SIGKILL") {
       await end(signal);
-      end = await start(cli, args, port);
+      end = await launch(port);
     },
     async stop() {
       if (isStopped) return;
@@ -76,14 +68,18 @@ async function start(cli: string, args: string[], port: number): Promise<(signal
   let said = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
   child.stdin.on("error", () => {}); // it has ended by itself
-  const exit = once(child, "exit");
+  // "close" and not "exit", which may come before what it said
+  const close = once(child, "close");
   const end = async (signal: string): Promise<void> => {
     child.stdin.end(`${signal.replace(/^SIG/, "")}\n`);
-    await exit;
+    await close;
   };
   const deadline = Date.now() + startTimeoutMs;
   while (!(await answers(port))) {
-    if (child.exitCode !== null) throw new Error(`The Temporal server ended: ${said}`);
+    if (child.exitCode !== null) {
+      await end("SIGKILL");
+      throw new Error(`The Temporal server ended: ${said}`);
+    }
     if (Date.now() > deadline) {
       await end("SIGKILL");
       throw new Error(`The Temporal server does not answer: ${said}`);
@@ -101,13 +97,4 @@ async function answers(port: number): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
