@@ -43,8 +43,8 @@ export async function startTemporal(options: TemporalServerOptions = {}): Promis
     args.push("--dynamic-config-value", `${name}=${value}`);
   }
   const launch = (on: number) => start(cli, [...args, "--port", String(on)], on);
-  const first =
-    options.port === undefined ? await onFreePort(launch) : { server: await launch(options.port), port: options.port };
+  const { port: given } = options;
+  const first = await onFreePort(launch, given === undefined ? undefined : () => given);
   const { port } = first;
   let end = first.server;
   let isStopped = false;
@@ -52,7 +52,8 @@ export async function startTemporal(options: TemporalServerOptions = {}): Promis
     address: `127.0.0.1:${port}`,
     async restart(signal = "SIGKILL") {
       await end(signal);
-      end = await launch(port);
+      // of the ports that it has besides, one may be somebody else's
+      ({ server: end } = await onFreePort(launch, () => port));
     },
     async stop() {
       if (isStopped) return;
